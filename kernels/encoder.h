@@ -1,0 +1,30 @@
+/* The text encoder: token ids in, one embedding per text out. The one door to the numeric kernels: kernels/cpu (oneDNN and C)
+ * stands behind it, kernels/cuda will stand behind the same functions.
+ *
+ * Promise: a text's embedding has the same bits alone, in any batch, in any order and in any number of processes (of the same
+ * instruction set). No text is ever padded.
+ *
+ * Architecture: BERT (Devlin et al. 2018, arXiv 1810.04805; post-layer-norm, GELU by erf), pooling and normalization as sentence-transformers defines them (Reimers & Gurevych 2019, arXiv 1908.10084). */
+#ifndef REPRISE_ENCODER_H
+#define REPRISE_ENCODER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../tools/lib/message.h"
+
+struct model_folder; /* tools/lib/model_folder.h: configuration and mapped weights */
+struct encoder;
+
+/* Packs the weights for this machine. NULL with `why`. The model must outlive the encoder. */
+struct encoder *encoder_open(const struct model_folder *model, struct reason *why) __attribute__((warn_unused_result));
+
+/* Embeds `texts` texts: text i has token ids ids[offsets[i]] .. ids[offsets[i+1]-1], special tokens included, at least one and at most
+ * encoder_max_tokens. Writes embeddings [texts, encoder_dimension], row-major. 0, or -1 with `why`. */
+int encoder_forward(struct encoder *encoder, const int32_t *ids, const size_t *offsets, size_t texts, float *embeddings, struct reason *why) __attribute__((warn_unused_result));
+
+size_t encoder_dimension(const struct encoder *encoder);
+size_t encoder_max_tokens(const struct encoder *encoder);
+void encoder_close(struct encoder *encoder);
+
+#endif
