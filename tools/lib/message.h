@@ -11,6 +11,7 @@ enum message_level { MESSAGE_DEBUG, MESSAGE_INFO, MESSAGE_WARNING, MESSAGE_ERROR
 /* Call first in main. Takes the program's name and LOG_LEVEL. Returns 0, or -1 (reported) if LOG_LEVEL is unknown. */
 int message_init(const char *program);
 const char *message_program(void);
+int message_shown(enum message_level level); /* whether LOG_LEVEL lets it through */
 
 /* Formats and writes one line. `path` may be NULL. The text says what failed, then why. */
 void message(enum message_level level, const char *path, const char *format, ...) __attribute__((format(printf, 3, 4)));

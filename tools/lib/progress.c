@@ -1,0 +1,179 @@
+#include "progress.h"
+
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "atomic_file.h"
+
+static const uint64_t counters_magic = 0x0131676f72507052; /* "RpProg1", little-endian */
+static const uint64_t terminal_pause = 100 * 1000 * 1000ULL, plain_pause = 5 * 1000 * 1000 * 1000ULL; /* nanoseconds between drawings */
+
+struct counters {
+    uint64_t magic, started;
+    uint64_t total[PROGRESS_STAGES], finished[PROGRESS_STAGES];
+    _Atomic uint64_t done[PROGRESS_STAGES], quarantined[PROGRESS_STAGES];
+    _Atomic uint64_t first[PROGRESS_STAGES], last[PROGRESS_STAGES]; /* times; 0: none yet */
+    _Atomic uint64_t drawn;
+};
+
+static struct counters *run; /* mapped, NULL without progress */
+static enum progress_stage own_stage;
+
+static uint64_t now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    return (uint64_t)time.tv_sec * 1000000000ULL + (uint64_t)time.tv_nsec;
+}
+
+int progress_start(const char *path, const uint64_t total[PROGRESS_STAGES], const uint64_t finished[PROGRESS_STAGES], struct reason *why)
+{
+    struct counters start = {.magic = counters_magic, .started = now()};
+    atomic_init(&start.drawn, start.started);
+    for (int stage = 0; stage < PROGRESS_STAGES; stage++) {
+        start.total[stage] = total[stage];
+        start.finished[stage] = finished[stage];
+    }
+    struct atomic_file *file = atomic_file_open(path, why);
+    if (!file)
+        return -1;
+    atomic_file_write(file, &start, sizeof start);
+    return atomic_file_commit(file, why);
+}
+
+static struct counters *map_counters(const char *path, int writable)
+{
+    int descriptor = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0)
+        return NULL;
+    struct stat status;
+    void *address = MAP_FAILED;
+    if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == (off_t)sizeof(struct counters))
+        address = mmap(NULL, sizeof(struct counters), PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, descriptor, 0);
+    close(descriptor);
+    if (address == MAP_FAILED)
+        return NULL;
+    struct counters *counters = address;
+    if (counters->magic == counters_magic)
+        return counters;
+    munmap(address, sizeof(struct counters));
+    return NULL;
+}
+
+void progress_join(enum progress_stage stage)
+{
+    const char *path = getenv("PROGRESS_FILE");
+    if (!path || !*path || !(run = map_counters(path, 1)))
+        return;
+    own_stage = stage;
+    uint64_t none = 0;
+    atomic_compare_exchange_strong(&run->first[stage], &none, now());
+}
+
+static double seconds_between(uint64_t from, uint64_t to)
+{
+    return to > from ? (double)(to - from) * 1e-9 : 0;
+}
+
+static void figures_of(const struct counters *counters, uint64_t time, struct progress_figures *figures)
+{
+    figures->started = (double)counters->started * 1e-9;
+    figures->wall_seconds = seconds_between(counters->started, time);
+    for (int stage = 0; stage < PROGRESS_STAGES; stage++) {
+        figures->total[stage] = counters->total[stage];
+        figures->finished[stage] = counters->finished[stage];
+        figures->done[stage] = atomic_load(&counters->done[stage]);
+        figures->quarantined[stage] = atomic_load(&counters->quarantined[stage]);
+        figures->active_seconds[stage] = seconds_between(atomic_load(&counters->first[stage]), atomic_load(&counters->last[stage]));
+    }
+}
+
+static int add_duration(char *out, size_t room, double seconds)
+{
+    long whole = (long)(seconds + 0.5);
+    if (whole < 60)
+        return snprintf(out, room, "%lds", whole);
+    if (whole < 3600)
+        return snprintf(out, room, "%ldm%02lds", whole / 60, whole % 60);
+    return snprintf(out, room, "%ldh%02ldm", whole / 3600, whole / 60 % 60);
+}
+
+/* "midi 320/5000 7100/s  text 96/5000 38/s  ETA 2m09s" */
+static int format_line(char *line, size_t room, const struct progress_figures *figures)
+{
+    static const char *const names[PROGRESS_STAGES] = {"midi", "text"};
+    int used = 0, known = 1;
+    double longest = 0;
+    for (int stage = 0; stage < PROGRESS_STAGES; stage++) {
+        uint64_t done = figures->finished[stage] + figures->done[stage], total = figures->total[stage];
+        double rate = figures->active_seconds[stage] > 0 ? (double)figures->done[stage] / figures->active_seconds[stage] : 0;
+        used += snprintf(line + used, room - (size_t)used, "%s%s %llu/%llu", stage ? "  " : "", names[stage], (unsigned long long)done,
+                         (unsigned long long)total);
+        if (rate > 0)
+            used += snprintf(line + used, room - (size_t)used, " %.*f/s", rate < 10, rate);
+        if (done < total && rate > 0 && (double)(total - done) / rate > longest)
+            longest = (double)(total - done) / rate;
+        known = known && (done >= total || rate > 0);
+    }
+    used += snprintf(line + used, room - (size_t)used, "  ETA ");
+    used += known ? add_duration(line + used, room - (size_t)used, longest) : snprintf(line + used, room - (size_t)used, "--");
+    return used;
+}
+
+static void draw(uint64_t time)
+{
+    struct progress_figures figures;
+    figures_of(run, time, &figures);
+    char text[256], line[300];
+    int length = format_line(text, sizeof text, &figures);
+    if (isatty(STDERR_FILENO)) {
+        struct winsize size;
+        if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 && length > size.ws_col - 1)
+            length = size.ws_col - 1;
+        /* The cursor goes back to the first column, so whatever is printed next (make's own words) begins there. */
+        length = snprintf(line, sizeof line, "\r\033[K%.*s\r", length, text);
+    } else {
+        length = snprintf(line, sizeof line, "reprise: %s\n", text);
+    }
+    if (write(STDERR_FILENO, line, (size_t)length) < 0)
+        return; /* progress never fails a run */
+}
+
+void progress_add(uint64_t items, uint64_t quarantined)
+{
+    if (!run)
+        return;
+    uint64_t time = now();
+    atomic_fetch_add(&run->done[own_stage], items);
+    atomic_fetch_add(&run->quarantined[own_stage], quarantined);
+    atomic_store(&run->last[own_stage], time);
+    if (!message_shown(MESSAGE_INFO))
+        return;
+    uint64_t drawn = atomic_load(&run->drawn), pause = isatty(STDERR_FILENO) ? terminal_pause : plain_pause;
+    if (time > drawn && time - drawn >= pause && atomic_compare_exchange_strong(&run->drawn, &drawn, time))
+        draw(time);
+}
+
+int progress_read(const char *path, struct progress_figures *figures)
+{
+    struct counters *counters = map_counters(path, 0);
+    if (!counters)
+        return -1;
+    figures_of(counters, now(), figures);
+    munmap(counters, sizeof *counters);
+    return 0;
+}
+
+const char *progress_eraser(void)
+{
+    const char *path = getenv("PROGRESS_FILE");
+    return path && *path && isatty(STDERR_FILENO) ? "\r\033[K" : "";
+}
