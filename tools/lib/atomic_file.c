@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "whole_file.h"
+
 #define TEMPORARY_PREFIX ".reprise-"
 
 struct atomic_file {
@@ -225,32 +227,18 @@ int atomic_file_commit(struct atomic_file *file, struct reason *why)
     return result;
 }
 
-/* Whether `path` holds the same bytes as the (flushed) temporary file. */
-static int same_bytes(const char *temporary, const char *path)
+int atomic_file_put_if_changed(const char *path, const void *bytes, size_t count, struct reason *why)
 {
-    FILE *a = fopen(temporary, "rbe"), *b = fopen(path, "rbe");
-    int same = a && b;
-    char chunk_a[16384], chunk_b[16384];
-    size_t got = 1;
-    while (same && got > 0) {
-        got = fread(chunk_a, 1, sizeof chunk_a, a);
-        same = fread(chunk_b, 1, sizeof chunk_b, b) == got && memcmp(chunk_a, chunk_b, got) == 0 && !ferror(a) && !ferror(b);
-    }
-    if (a)
-        fclose(a);
-    if (b)
-        fclose(b);
-    return same;
-}
-
-int atomic_file_commit_if_changed(struct atomic_file *file, struct reason *why)
-{
-    int durable = fsync_wanted();
-    int result = finish_bytes(file, durable, why);
-    if (result == 0 && !same_bytes(file->temporary, file->path))
-        result = give_name(file, durable, why);
-    atomic_file_abandon(file);
-    return result;
+    struct whole_file present = {0};
+    int same = whole_file_read(path, &present, NULL) == 0 && present.count == count && memcmp(present.bytes, bytes, count) == 0;
+    whole_file_free(&present);
+    if (same)
+        return 0;
+    struct atomic_file *file = atomic_file_open(path, why);
+    if (!file)
+        return -1;
+    atomic_file_write(file, bytes, count);
+    return atomic_file_commit(file, why);
 }
 
 /* Copies the earlier file to its backup name, for file systems without hard links. */

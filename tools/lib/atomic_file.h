@@ -27,12 +27,13 @@ void atomic_file_overwrite(struct atomic_file *file, size_t offset, const void *
 
 /* Flushes, closes, renames. Frees `file` in every case. 0, or -1 with `why`: then nothing appeared under the name. */
 int atomic_file_commit(struct atomic_file *file, struct reason *why) __attribute__((warn_unused_result));
-/* As commit, but where the name exists with exactly these bytes it is left untouched (its time stamp stays). */
-int atomic_file_commit_if_changed(struct atomic_file *file, struct reason *why) __attribute__((warn_unused_result));
 /* As commit, but an earlier file stays as `path.bak`; its name never vanishes. Always fsynced. */
 int atomic_file_commit_keeping_backup(struct atomic_file *file, struct reason *why) __attribute__((warn_unused_result));
 /* Drops the temporary file; nothing appears. Frees `file`. NULL is allowed. */
 void atomic_file_abandon(struct atomic_file *file);
+
+/* Writes a whole file at once; where the name exists with exactly these bytes it is left untouched (its time stamp stays). */
+int atomic_file_put_if_changed(const char *path, const void *bytes, size_t count, struct reason *why) __attribute__((warn_unused_result));
 
 /* Removes orphaned temporary files in `folder` (not below it). Returns how many; a missing folder has none. */
 int atomic_file_sweep(const char *folder);

@@ -42,14 +42,6 @@ static enum role role_of(const struct reading *reading, struct json_span key)
     return ROLE_CARRIED;
 }
 
-static int string_value(struct json_span key, struct json_span value, struct text_buffer *out, struct reason *why)
-{
-    text_clear(out);
-    if (json_decode_string(value, out) == 0)
-        return 0;
-    return fail(why, "%.*s must be a string", (int)(key.length < 100 ? key.length : 100), key.text);
-}
-
 static void carry(struct reading *reading, struct json_span key, struct json_span value)
 {
     if (is_output_field(key)) {
