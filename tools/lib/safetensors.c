@@ -123,7 +123,7 @@ static int read_shape(struct tensor *tensor, const cJSON *shape, uint64_t *bytes
 static int read_tensor(const struct safetensors *file, const cJSON *entry, struct tensor *tensor, struct reason *why)
 {
     *tensor = (struct tensor){.name = entry->string};
-    uint64_t bytes, begin, end, room = file->count - file->header_end;
+    uint64_t bytes = 0, begin, end, room = file->count - file->header_end;
     const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(entry, "data_offsets");
     if (read_type(tensor, cJSON_GetObjectItemCaseSensitive(entry, "dtype"), why) < 0 ||
         read_shape(tensor, cJSON_GetObjectItemCaseSensitive(entry, "shape"), &bytes, why) < 0)
