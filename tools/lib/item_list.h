@@ -1,9 +1,9 @@
 /* The lists that plan writes, one per shard and kind, in WORK_DIR/plan: the input of midi2tok (.midi), text2emb (.text) and combine (.pairs).
  *
- * JSON lines, one item a line, in shard order (file names as raw bytes, even where those are not UTF-8; text is always UTF-8):
+ * JSON lines, one item a line, in shard order (bytes of a file name that are not UTF-8 stand as \udc80..\udcff, see json_stream.h; text is always UTF-8):
  *   .midi   ["<key>","<path>"]              or ["<key>","<path>","<why it cannot be read>"]
  *   .text   ["<key>","<text>"]              or ["<key>","","<why there is no text>"]
- *   .pairs  ["<midi_file as given>","<path as found>","<text>",{other fields of the pair}]
+ *   .pairs  ["<midi_file as given>","<text>",{other fields of the pair}]
  * The key is the hash of the item's content as plan saw it (32 hexadecimal digits). A program that reads the content again must
  * find the same hash, or else report the item as changed during the run. */
 #ifndef REPRISE_ITEM_LIST_H

@@ -1,0 +1,17 @@
+/* What OUTPUT_DIR holds: a small file beside the outputs, OUTPUT_DIR/.record, written when all of them are complete.
+ *
+ * The outputs have fixed names, so their names cannot say what they are made of. The record says it: the hash of all piece names and output
+ * settings, and each file's name and size. Outputs are current if the record has the wanted hash and every file its size; times are not asked. */
+#ifndef REPRISE_OUTPUT_RECORD_H
+#define REPRISE_OUTPUT_RECORD_H
+
+#include <stddef.h>
+
+#include "message.h"
+
+/* 1 if `folder` holds the complete outputs of `hash` (hexadecimal), else 0. */
+int output_record_is_current(const char *folder, const char *hash);
+/* Writes the record of these files, which must be in `folder`. 0, or -1 with `why`. */
+int output_record_write(const char *folder, const char *hash, const char *const names[], size_t count, struct reason *why) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,367 @@
+/* plan: from INPUT to what Make needs to know. Reads the pairs, hashes their contents, cuts shards, and writes WORK_DIR/plan:
+ * one list per shard and kind (item_list.h), `pieces` (all pieces' names, in input order) and plan.mk. Each is written only if it
+ * changed, plan.mk last.
+ *
+ * A shard's name is the hash of its items' contents, so that a target which exists is right:
+ *   tok/<midi2tok's signature>/<hash of the MIDI contents>.tok, emb/<text2emb's signature>/<hash of the texts>.emb,
+ *   pieces/<hash of both, the signatures, and the pairs' own fields>.json
+ *
+ * INPUT is read twice, because boundaries depend on what follows: first for the boundaries, then shard by shard. Held in
+ * memory are 8 bytes a pair, the stat index, three hashes a shard, and one shard's lists. */
+#include <dirent.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/atomic_file.h"
+#include "lib/hash.h"
+#include "lib/message.h"
+#include "lib/numbers.h"
+#include "lib/output_record.h"
+#include "lib/pairs_input.h"
+#include "lib/progress.h"
+#include "lib/shard_cut.h"
+#include "lib/shard_lists.h"
+#include "lib/stat_index.h"
+#include "lib/text_buffer.h"
+
+static const char usage[] =
+    "usage: plan [options] INPUT WORK_DIR\n"
+    "Reads the pairs in INPUT and writes WORK_DIR/plan: the shards' lists and plan.mk.\n"
+    "  --tok-signature S, --emb-signature S, --piece-signature S\n"
+    "                            what midi2tok, text2emb and combine print with --signature (required)\n"
+    "  --batch-size N            pairs in a batch, the smallest usual shard (32)\n"
+    "  --checkpoint-interval N   batches in the largest shard (10)\n"
+    "  --midi-field NAME, --text-field NAME\n"
+    "                            the keys in INPUT (midi_file or midi_path, text_description or text)\n"
+    "  --output DIR              the outputs' folder, to see whether it is current\n"
+    "  --output-settings TEXT    what else decides the outputs\n"
+    "  --help, --version\n";
+
+struct plan {
+    const char *input, *work, *output, *output_settings;
+    const char *tok, *emb, *piece; /* signatures */
+    struct pair_fields fields;
+    size_t batch, interval;
+    /* found by the first pass */
+    uint64_t *path_hashes; /* [pairs] */
+    size_t pairs, capacity;
+    size_t *starts;
+    size_t shard_count;
+    /* built by the second */
+    struct shard_lists *lists;
+    struct shard_names *shards; /* [shard_count] */
+    size_t shards_done, pairs_done;
+};
+
+static uint64_t path_hash(const struct pair *pair)
+{
+    return hash_bytes(pair->midi, pair->midi_length).low;
+}
+
+static int note_path(void *context, const struct pair *pair, struct reason *why)
+{
+    struct plan *plan = context;
+    if (plan->pairs == plan->capacity) {
+        size_t capacity = plan->capacity ? plan->capacity * 2 : 4096;
+        uint64_t *hashes = reallocarray(plan->path_hashes, capacity, sizeof *hashes);
+        if (!hashes)
+            return fail(why, "out of memory");
+        plan->path_hashes = hashes;
+        plan->capacity = capacity;
+    }
+    plan->path_hashes[plan->pairs++] = path_hash(pair);
+    return 0;
+}
+
+static int finish_shard(struct plan *plan, struct reason *why)
+{
+    return shard_lists_finish(plan->lists, &plan->shards[plan->shards_done++], why);
+}
+
+static int add_to_shard(void *context, const struct pair *pair, struct reason *why)
+{
+    struct plan *plan = context;
+    if (pair->index >= plan->pairs || plan->path_hashes[pair->index] != path_hash(pair))
+        return fail(why, "changed while it was read; run make again");
+    if (pair->index > 0 && plan->shards_done + 1 < plan->shard_count && pair->index == plan->starts[plan->shards_done + 1] && finish_shard(plan, why) < 0)
+        return -1;
+    plan->pairs_done++;
+    return shard_lists_add(plan->lists, pair, why);
+}
+
+static int cut(struct plan *plan, struct reason *why)
+{
+    if (pairs_read(plan->input, &plan->fields, note_path, plan, why) < 0)
+        return -1;
+    long count = shard_cut(plan->path_hashes, plan->pairs, plan->batch, plan->interval, &plan->starts, why);
+    if (count < 0)
+        return -1;
+    plan->shard_count = (size_t)count;
+    plan->shards = calloc(plan->shard_count + 1, sizeof *plan->shards);
+    return plan->shards ? 0 : fail(why, "out of memory");
+}
+
+/* An index for each INPUT, so that alternating between two datasets rereads neither. */
+static char *index_path(const struct plan *plan)
+{
+    char hex[HASH_HEX + 1], *path = NULL, *absolute = realpath(plan->input, NULL);
+    const char *name = absolute ? absolute : plan->input;
+    hash_to_hex(hash_bytes(name, strlen(name)), hex);
+    free(absolute);
+    return asprintf(&path, "%s/plan/%.16s.index", plan->work, hex) < 0 ? NULL : path;
+}
+
+static int write_lists(struct plan *plan, const struct shard_settings *settings, struct reason *why)
+{
+    char *path = index_path(plan);
+    struct stat_index *index = path ? stat_index_open(path, why) : NULL;
+    free(path);
+    if (!index)
+        return path ? -1 : fail(why, "out of memory");
+    plan->lists = shard_lists_open(settings, index, why);
+    int result = plan->lists ? pairs_read(plan->input, &plan->fields, add_to_shard, plan, why) : -1;
+    if (result == 0 && plan->pairs_done != plan->pairs)
+        result = fail(why, "changed while it was read; run make again");
+    if (result == 0 && plan->shard_count > 0)
+        result = finish_shard(plan, why);
+    shard_lists_close(plan->lists);
+    if (result < 0) {
+        stat_index_abandon(index);
+        return -1;
+    }
+    message(MESSAGE_DEBUG, plan->input, "%zu MIDI files read, %zu unchanged since the last plan", stat_index_files_read(index), stat_index_files_known(index));
+    return stat_index_close(index, why);
+}
+
+/* ---- what is finished already ---- */
+
+static int exists(const struct plan *plan, const char *kind, const char *signature, struct hash name, const char *ending)
+{
+    char hex[HASH_HEX + 1], *path = NULL;
+    hash_to_hex(name, hex);
+    int found = asprintf(&path, "%s/%s/%s%s%s.%s", plan->work, kind, signature, *signature ? "/" : "", hex, ending) >= 0 && access(path, F_OK) == 0;
+    free(path);
+    return found;
+}
+
+struct stage_shard { struct hash name; uint64_t items; };
+
+static int compare_names(const void *a, const void *b)
+{
+    const struct hash *x = &((const struct stage_shard *)a)->name, *y = &((const struct stage_shard *)b)->name;
+    if (x->high != y->high)
+        return x->high < y->high ? -1 : 1;
+    return x->low == y->low ? 0 : x->low < y->low ? -1 : 1;
+}
+
+/* Items in all and in finished shards, shards of the same content counted once. Returns the missing shards. */
+static size_t count_stage(const struct plan *plan, struct stage_shard *sorted, enum progress_stage stage, uint64_t *total, uint64_t *finished)
+{
+    size_t missing = 0;
+    for (size_t i = 0; i < plan->shard_count; i++)
+        sorted[i] = (struct stage_shard){stage == PROGRESS_MIDI ? plan->shards[i].midi : plan->shards[i].text, plan->shards[i].pairs};
+    qsort(sorted, plan->shard_count, sizeof *sorted, compare_names);
+    for (size_t i = 0; i < plan->shard_count; i++) {
+        if (i > 0 && compare_names(&sorted[i - 1], &sorted[i]) == 0)
+            continue;
+        int found = stage == PROGRESS_MIDI ? exists(plan, "tok", plan->tok, sorted[i].name, "tok") : exists(plan, "emb", plan->emb, sorted[i].name, "emb");
+        *total += sorted[i].items;
+        *finished += found ? sorted[i].items : 0;
+        missing += !found;
+    }
+    return missing;
+}
+
+static int start_progress(const struct plan *plan, int current, struct reason *why)
+{
+    uint64_t total[PROGRESS_STAGES] = {0}, finished[PROGRESS_STAGES] = {0};
+    struct stage_shard *sorted = calloc(plan->shard_count + 1, sizeof *sorted);
+    char *path = NULL;
+    if (!sorted || asprintf(&path, "%s/progress", plan->work) < 0) {
+        free(sorted);
+        return fail(why, "out of memory");
+    }
+    size_t missing = count_stage(plan, sorted, PROGRESS_MIDI, &total[PROGRESS_MIDI], &finished[PROGRESS_MIDI]);
+    missing += count_stage(plan, sorted, PROGRESS_TEXT, &total[PROGRESS_TEXT], &finished[PROGRESS_TEXT]);
+    int result = 0;
+    if (!current || missing > 0) {
+        result = progress_start(path, total, finished, why);
+        message(MESSAGE_INFO, plan->input, "%zu pairs in %zu shards; to do: %llu MIDI files, %llu texts", plan->pairs, plan->shard_count,
+                (unsigned long long)(total[PROGRESS_MIDI] - finished[PROGRESS_MIDI]), (unsigned long long)(total[PROGRESS_TEXT] - finished[PROGRESS_TEXT]));
+    }
+    free(path);
+    free(sorted);
+    return result;
+}
+
+/* ---- plan.mk ---- */
+
+static void add_hash(struct text_buffer *text, const char *before, struct hash value, const char *after)
+{
+    char hex[HASH_HEX + 1];
+    hash_to_hex(value, hex);
+    text_printf(text, "%s%s%s", before, hex, after);
+}
+
+/* The list of pieces decides the outputs, together with the settings that are no part of the pieces. */
+static int write_pieces(const struct plan *plan, struct hash *outputs, struct reason *why)
+{
+    struct text_buffer list = {0}, seed = {0};
+    char *path = NULL;
+    for (size_t i = 0; i < plan->shard_count; i++)
+        add_hash(&list, "", plan->shards[i].piece, "\n");
+    text_add(&list, "", 0);
+    text_printf(&seed, "outputs 1 %s\n", plan->output_settings);
+    text_add(&seed, list.bytes, list.count);
+    *outputs = hash_bytes(seed.bytes, seed.count);
+    int result = list.failed || seed.failed || asprintf(&path, "%s/plan/pieces", plan->work) < 0
+                     ? fail(why, "out of memory")
+                     : atomic_file_put_if_changed(path, list.bytes, list.count, why);
+    free(path);
+    text_free(&list);
+    text_free(&seed);
+    return result;
+}
+
+static int write_plan_mk(const struct plan *plan, const char *outputs, int current, struct reason *why)
+{
+    struct text_buffer text = {0};
+    char *path = NULL;
+    text_printf(&text, "# Written by plan; rules.mk says what is done with it.\n");
+    text_printf(&text, "TOK_SIGNATURE := %s\nEMB_SIGNATURE := %s\n", plan->tok, plan->emb);
+    text_printf(&text, "OUTPUTS_HASH := %s\nOUTPUTS_CURRENT := %s\nPIECES :=", outputs, current ? "yes" : "");
+    for (size_t i = 0; i < plan->shard_count; i++)
+        add_hash(&text, " \\\n$(WORK_DIR)/pieces/", plan->shards[i].piece, ".json");
+    text_add_string(&text, "\n");
+    for (size_t i = 0; i < plan->shard_count; i++) {
+        add_hash(&text, "$(WORK_DIR)/pieces/", plan->shards[i].piece, ".json:");
+        add_hash(&text, " | $(TOK_DIR)/", plan->shards[i].midi, ".tok");
+        add_hash(&text, " $(EMB_DIR)/", plan->shards[i].text, ".emb\n");
+    }
+    int result = text.failed || asprintf(&path, "%s/plan/plan.mk", plan->work) < 0 ? fail(why, "out of memory")
+                                                                                  : atomic_file_put_if_changed(path, text.bytes, text.count, why);
+    free(path);
+    text_free(&text);
+    return result;
+}
+
+/* ---- what killed runs left behind ---- */
+
+/* Sweeps a folder and, `levels` deep, those in it. */
+static void sweep(const char *folder, int levels)
+{
+    int swept = atomic_file_sweep(folder);
+    if (swept > 0)
+        message(MESSAGE_DEBUG, folder, "%d temporary files of killed programs removed", swept);
+    DIR *entries = levels > 0 ? opendir(folder) : NULL;
+    struct dirent *entry;
+    while (entries && (entry = readdir(entries))) {
+        char *path = NULL;
+        if (entry->d_name[0] != '.' && entry->d_type != DT_REG && asprintf(&path, "%s/%s", folder, entry->d_name) >= 0) {
+            sweep(path, levels - 1);
+            free(path);
+        }
+    }
+    if (entries)
+        closedir(entries);
+}
+
+static int make_plan(struct plan *plan, struct reason *why)
+{
+    char *lists = NULL, *seed = NULL;
+    int result = asprintf(&lists, "%s/plan", plan->work) < 0 || asprintf(&seed, "piece 1 %s %s %s", plan->tok, plan->emb, plan->piece) < 0
+                     ? fail(why, "out of memory")
+                     : cut(plan, why);
+    if (result == 0)
+        result = make_folders(lists, why);
+    if (result == 0) {
+        sweep(plan->work, 2);
+        if (plan->output)
+            sweep(plan->output, 0);
+        struct shard_settings settings = {.input = plan->input, .lists = lists, .piece_seed = seed};
+        result = write_lists(plan, &settings, why);
+    }
+    struct hash outputs;
+    if (result == 0)
+        result = write_pieces(plan, &outputs, why);
+    if (result == 0) {
+        char hex[HASH_HEX + 1];
+        hash_to_hex(outputs, hex);
+        int current = plan->output && output_record_is_current(plan->output, hex);
+        result = start_progress(plan, current, why);
+        if (result == 0)
+            result = write_plan_mk(plan, hex, current, why);
+    }
+    free(lists);
+    free(seed);
+    return result;
+}
+
+static int is_signature(const char *text)
+{
+    struct hash value;
+    return text && strlen(text) == HASH_HEX && hash_from_hex(text, &value) == 0;
+}
+
+int main(int argc, char **argv)
+{
+    enum { TOK = 256, EMB, PIECE, BATCH, INTERVAL, MIDI_FIELD, TEXT_FIELD, OUTPUT, OUTPUT_SETTINGS, HELP, VERSION };
+    static const struct option options[] = {
+        {"tok-signature", required_argument, NULL, TOK},
+        {"emb-signature", required_argument, NULL, EMB},
+        {"piece-signature", required_argument, NULL, PIECE},
+        {"batch-size", required_argument, NULL, BATCH},
+        {"checkpoint-interval", required_argument, NULL, INTERVAL},
+        {"midi-field", required_argument, NULL, MIDI_FIELD},
+        {"text-field", required_argument, NULL, TEXT_FIELD},
+        {"output", required_argument, NULL, OUTPUT},
+        {"output-settings", required_argument, NULL, OUTPUT_SETTINGS},
+        {"help", no_argument, NULL, HELP},
+        {"version", no_argument, NULL, VERSION},
+        {0},
+    };
+    struct plan plan = {.output_settings = "", .batch = 32, .interval = 10};
+    struct reason why;
+    if (message_init(argv[0]) < 0)
+        return 2;
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        switch (option) {
+        case TOK: plan.tok = optarg; break;
+        case EMB: plan.emb = optarg; break;
+        case PIECE: plan.piece = optarg; break;
+        case BATCH:
+            if (whole_number(optarg, 1, 1 << 20, &plan.batch) < 0)
+                return usage_error("BATCH_SIZE=%s: a whole number from 1 to %d is needed", optarg, 1 << 20);
+            break;
+        case INTERVAL:
+            if (whole_number(optarg, 1, 1 << 20, &plan.interval) < 0)
+                return usage_error("CHECKPOINT_INTERVAL=%s: a whole number from 1 to %d is needed", optarg, 1 << 20);
+            break;
+        case MIDI_FIELD: plan.fields.midi = *optarg ? optarg : NULL; break;
+        case TEXT_FIELD: plan.fields.text = *optarg ? optarg : NULL; break;
+        case OUTPUT: plan.output = optarg; break;
+        case OUTPUT_SETTINGS: plan.output_settings = optarg; break;
+        case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
+        case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
+        default: return 2;
+        }
+    }
+    if (argc - optind != 2)
+        return usage_error("INPUT and WORK_DIR are needed");
+    if (!is_signature(plan.tok) || !is_signature(plan.emb) || !is_signature(plan.piece))
+        return usage_error("--tok-signature, --emb-signature and --piece-signature need %d hexadecimal digits each", HASH_HEX);
+    plan.input = argv[optind];
+    plan.work = argv[optind + 1];
+    int result = make_plan(&plan, &why);
+    if (result < 0)
+        message(MESSAGE_ERROR, plan.input, "%s", why.text);
+    free(plan.path_hashes);
+    free(plan.starts);
+    free(plan.shards);
+    return result < 0 ? 1 : 0;
+}
