@@ -1,30 +1,117 @@
-# Reprise: the front door. The user's variables, building the programs, set-up and tests; the data graph is in rules.mk.
+# Reprise: the front door. The user's variables and goals, building the programs, set-up and tests; the data graph is in rules.mk.
 VERSION := 0.1.0
 
+ifeq ($(filter oneshell,$(.FEATURES)),)
+$(error Reprise needs GNU Make 4.3 or newer; this is $(MAKE_VERSION))
+endif
 MAKEFLAGS += -rR
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .SUFFIXES:
 .DELETE_ON_ERROR:
-
 .DEFAULT_GOAL := all
+.PHONY: FORCE
+
+# ---- the user's variables: `make NAME=value`, or the environment ----
+INPUT ?= data/demo/pairs.json
+OUTPUT_DIR ?= data/processed
+WORK_DIR ?= data/work
+MODEL ?= data/models/all-MiniLM-L6-v2
+WORKERS ?= 4
+USE_GPU ?= 0
+BATCH_SIZE ?= 32
+CHECKPOINT_INTERVAL ?= 10
+TOKENIZER ?= REMI
+PRECISION ?= f32
+POOLING ?=
+NORMALIZE ?=
+MIDI_FIELD ?=
+TEXT_FIELD ?=
+STRICT ?= 0
+LOG_LEVEL ?= info
+FSYNC ?= 0
+BUILD ?= release
+V ?= 0
+
+# File names are taken as they stand (a `$` in one is a `$`), and reach programs through the environment, so any name will do.
+paths := INPUT OUTPUT_DIR MODEL
+$(foreach name,$(paths),$(eval override $(name) := $$(value $(name))))
+export INPUT OUTPUT_DIR MODEL BATCH_SIZE CHECKPOINT_INTERVAL MIDI_FIELD TEXT_FIELD LOG_LEVEL FSYNC
+
+# WORK_DIR becomes part of Make's own target names, which cannot hold these.
+unusable := : ; & | < > ( ) [ ] * ? ' " ` \ % ~ $$ \#
+$(if $(and $(filter 1,$(words $(WORK_DIR))),$(if $(strip $(foreach c,$(unusable),$(findstring $(c),$(WORK_DIR)))),,yes)),,\
+  $(error WORK_DIR=$(WORK_DIR): must be one word of plain characters, because Make names its targets after it))
+
+one_of = $(if $(filter $(2),$($(1))),,$(error $(1)=$($(1)): unknown; it is one of $(2)))
+$(call one_of,USE_GPU,0 1)$(call one_of,STRICT,0 1)$(call one_of,FSYNC,0 1)$(call one_of,V,0 1)
+$(call one_of,BUILD,release debug asan tsan)$(call one_of,LOG_LEVEL,debug info warning error critical)
+
+MIDI2TOK_OPTIONS = --tokenizer '$(TOKENIZER)' --batch-size '$(BATCH_SIZE)'
+TEXT2EMB_OPTIONS = --model "$$MODEL" --precision '$(PRECISION)' --batch-size '$(BATCH_SIZE)' \
+  $(if $(POOLING),--pooling '$(POOLING)') $(if $(NORMALIZE),--normalize '$(NORMALIZE)')
+
+# ---- goals ----
+data_goals := all continue
+goals := $(or $(MAKECMDGOALS),all)
+
+# `-jN` on the command line wins over WORKERS; a make started by another make shares that one's jobs.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(WORKERS)
+endif
+
+ifneq ($(filter $(data_goals),$(goals)),)
+# One broken shard does not keep the others from being built.
+MAKEFLAGS += -k
+export PROGRESS_FILE := $(WORK_DIR)/progress
+ifeq ($(USE_GPU)$(MAKE_RESTARTS),1)
+$(info make: USE_GPU=1: built without CUDA, the texts are embedded on the CPU)
+endif
+DATA_PROGRAMS = $(addprefix $(B)/,plan midi2tok text2emb combine stats)
+endif
+
+.PHONY: help setup demo restart clean distclean
+help:
+	@sed 's/^  //' <<<"$$HELP"
+
+setup:
+	@setup/install-packages setup/packages-build.txt setup/packages-demo.txt
+	@setup/fetch-model all-MiniLM-L6-v2 data/models/all-MiniLM-L6-v2
+	@setup/fetch-demo-midi data/demo/midi
+
+# Packages must be there before the programs can be built, so these go in two steps.
+demo:
+	@$(MAKE) --no-print-directory setup
+	@$(MAKE) --no-print-directory all INPUT=data/demo/pairs.json
+
+restart:
+	@$(MAKE) --no-print-directory clean
+	@$(MAKE) --no-print-directory all
+
+# Only what Reprise makes: the folders are the user's, and may hold other things.
+clean:
+	@rm -rf $(addprefix $(WORK_DIR)/,plan tok emb pieces progress)
+	@rm -f $(foreach f,processed_data.json errors.jsonl processing_stats.json,"$$OUTPUT_DIR"/{$(f),$(f).bak}) "$$OUTPUT_DIR"/.record
+	@rmdir $(WORK_DIR) "$$OUTPUT_DIR" 2>/dev/null || true
+
+distclean: clean
+	@rm -rf build data/models data/demo/midi data/peers
 
 # ---- building the programs: build/$(BUILD)/NAME from tools/NAME.c, tools/lib and kernels ----
-BUILD ?= release
 CC := gcc
 B := build/$(BUILD)
-V ?= 0
 Q := $(if $(filter 0,$(V)),@)
+say = @$(if $(filter 0,$(V)),printf '  %-7s %s\n' $(1) $(2),:)
 
 cflags.release := -O2 -g
 cflags.debug := -O0 -g3
 cflags.asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 cflags.tsan := -O1 -g -fsanitize=thread
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Werror
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DREPRISE_VERSION='"$(VERSION)"' -fno-fast-math $(WARNINGS) $(cflags.$(BUILD)) $(CFLAGS)
-ALL_LDFLAGS = $(cflags.$(BUILD)) $(LDFLAGS)
 CFLAGS ?=
 LDFLAGS ?=
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DREPRISE_VERSION='"$(VERSION)"' $(WARNINGS) $(cflags.$(BUILD)) $(CFLAGS)
+ALL_LDFLAGS = $(cflags.$(BUILD)) $(LDFLAGS)
 
 PROGRAMS := $(patsubst tools/%.c,%,$(wildcard tools/*.c))
 TEST_PROGRAMS := $(patsubst tests/%.c,%,$(wildcard tests/*.c))
@@ -33,24 +120,27 @@ LIBRARY_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tools/lib/*.c))
 KERNELS := $(B)/libkernels.a
 KERNEL_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard kernels/cpu/*.c))
 -include kernels/kernels.mk
-
-ENCODING := text2emb $(filter kernels%,$(TEST_PROGRAMS)) # what links the encoder
+ENCODING := $(B)/text2emb $(patsubst %,$(B)/tests/%,$(filter kernels%,$(TEST_PROGRAMS))) # what links the encoder
 
 .PHONY: programs test-programs
 programs: $(PROGRAMS:%=$(B)/%)
 test-programs: $(TEST_PROGRAMS:%=$(B)/tests/%)
 
-# The compiler and its flags are part of the graph: this file changes when they do, and with it all that was built.
-$(B)/flags: FORCE
+# What building needs, checked once per build folder: plain make installs nothing, it names what is missing.
+$(B)/checked: setup/check-build
 	@mkdir -p $(@D)
+	@CC='$(CC)' setup/check-build
+	@touch $@
+
+# The compiler and its flags are part of the graph: this file changes when they do, and with it all that was built.
+$(B)/flags: FORCE | $(B)/checked
 	@flags="$$(printf '%s\n' $(call quote,$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)); $(CC) --version | head -1)"; \
 	  [ "$$(cat $@ 2>/dev/null)" = "$$flags" ] || printf '%s\n' "$$flags" >$@
-.PHONY: FORCE
 quote = '$(subst ','\'',$(1))'
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	@$(if $(filter 0,$(V)),echo '  CC      $<')
+	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) $(OBJECT_CFLAGS) -MMD -MP -c $< -o $@
 
 $(LIBRARY): $(LIBRARY_OBJECTS)
@@ -60,12 +150,17 @@ $(LIBRARY) $(KERNELS):
 	$(Q)ar rcs $@ $^
 
 LIBS = -lcjson -lxxhash -lutf8proc -lm
-$(ENCODING:%=$(B)/%) $(ENCODING:%=$(B)/tests/%): LIBS += -ldnnl -lgomp
-$(ENCODING:%=$(B)/%) $(ENCODING:%=$(B)/tests/%): $(KERNELS)
+$(ENCODING): LIBS += -ldnnl -lgomp
+$(ENCODING): $(KERNELS)
 $(PROGRAMS:%=$(B)/%): $(B)/%: $(B)/tools/%.o $(LIBRARY)
 $(TEST_PROGRAMS:%=$(B)/tests/%): $(B)/tests/%: $(B)/tests/%.o $(LIBRARY)
 $(PROGRAMS:%=$(B)/%) $(TEST_PROGRAMS:%=$(B)/tests/%):
-	@$(if $(filter 0,$(V)),echo '  LINK    $@')
+	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(filter %/libkernels.a,$^) $(LIBRARY) $(LIBS) -o $@
 
 -include $(wildcard $(B)/tools/*.d $(B)/tools/lib/*.d $(B)/kernels/cpu/*.d $(B)/tests/*.d)
+
+# ---- the data graph ----
+ifneq ($(filter $(data_goals),$(goals)),)
+include rules.mk
+endif

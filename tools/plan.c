@@ -4,7 +4,7 @@
  *
  * A shard's name is the hash of its items' contents, so that a target which exists is right:
  *   tok/<midi2tok's signature>/<hash of the MIDI contents>.tok, emb/<text2emb's signature>/<hash of the texts>.emb,
- *   pieces/<hash of both, the signatures, and the pairs' own fields>.json
+ *   pieces/<hash of both, the signatures, and the pairs' own fields>.piece
  *
  * INPUT is read twice, because boundaries depend on what follows: first for the boundaries, then shard by shard. Held in
  * memory are 8 bytes a pair, the stat index, three hashes a shard, and one shard's lists. */
@@ -236,10 +236,10 @@ static int write_plan_mk(const struct plan *plan, const char *outputs, int curre
     text_printf(&text, "TOK_SIGNATURE := %s\nEMB_SIGNATURE := %s\n", plan->tok, plan->emb);
     text_printf(&text, "OUTPUTS_HASH := %s\nOUTPUTS_CURRENT := %s\nPIECES :=", outputs, current ? "yes" : "");
     for (size_t i = 0; i < plan->shard_count; i++)
-        add_hash(&text, " \\\n$(WORK_DIR)/pieces/", plan->shards[i].piece, ".json");
+        add_hash(&text, " \\\n$(WORK_DIR)/pieces/", plan->shards[i].piece, ".piece");
     text_add_string(&text, "\n");
     for (size_t i = 0; i < plan->shard_count; i++) {
-        add_hash(&text, "$(WORK_DIR)/pieces/", plan->shards[i].piece, ".json:");
+        add_hash(&text, "$(WORK_DIR)/pieces/", plan->shards[i].piece, ".piece:");
         add_hash(&text, " | $(TOK_DIR)/", plan->shards[i].midi, ".tok");
         add_hash(&text, " $(EMB_DIR)/", plan->shards[i].text, ".emb\n");
     }

@@ -2,11 +2,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "atomic_file.h"
 #include "json_stream.h"
 #include "safetensors.h"
+#include "set_aside.h"
 #include "text_buffer.h"
+#include "whole_file.h"
 
 /* How a header begins; the digits of the hash stand right behind it. The first field is the length of the header, little-endian. */
 #define HEADER_START "{\"__metadata__\":{\"xxh3\":\""
@@ -196,6 +199,11 @@ static int check_tensors(const struct shard *shard, struct reason *why)
 
 struct shard *shard_open(const char *path, const char *format, struct reason *why)
 {
+    struct stat status;
+    int descriptor = open_regular(path, &status, why);
+    if (descriptor < 0)
+        return NULL;
+    close(descriptor);
     struct shard *shard = calloc(1, sizeof *shard);
     if (!shard) {
         fail(why, "out of memory");
@@ -215,6 +223,7 @@ struct shard *shard_open(const char *path, const char *format, struct reason *wh
     if (result == 0)
         return shard;
     shard_close(shard);
+    set_aside(path, why);
     return NULL;
 }
 

@@ -37,7 +37,8 @@ int shard_write(const char *path, const char *format, const char *signature, con
 /* -- reading -- */
 struct shard;
 
-/* Maps and verifies a shard of this format. NULL with `why`. */
+/* Maps and verifies a shard of this format. NULL with `why`; a file that is there but damaged is also set aside under the name
+ * `path.damaged`, so that the next run builds it again. */
 struct shard *shard_open(const char *path, const char *format, struct reason *why) __attribute__((warn_unused_result));
 void shard_close(struct shard *shard);
 const char *shard_signature(const struct shard *shard);

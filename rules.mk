@@ -1,0 +1,45 @@
+# The data graph, and nothing else. A target's name is the hash of everything that decides its content, so the only question is
+# whether it exists: all prerequisites are order-only, and time stamps decide nothing.
+#
+#   INPUT ── plan ──► plan/*.midi ── midi2tok ──► tok/<signature>/*.tok ──┐
+#                     plan/*.text ── text2emb ──► emb/<signature>/*.emb ──┴─ combine ──► pieces/*.piece ──► OUTPUT_DIR
+#                     plan/*.pairs ──────────────────────────────────────────┘          (combine --assemble, stats)
+
+PLAN := $(WORK_DIR)/plan
+TOK_DIR = $(WORK_DIR)/tok/$(TOK_SIGNATURE)
+EMB_DIR = $(WORK_DIR)/emb/$(EMB_SIGNATURE)
+OUTPUT_FILES := processed_data.json errors.jsonl processing_stats.json
+
+# plan.mk holds the pieces, what each is made of, and the two signatures. It is planned anew by every make, once, before anything else.
+include $(PLAN)/plan.mk
+ifndef MAKE_RESTARTS
+$(PLAN)/plan.mk: $(DATA_PROGRAMS) FORCE
+	@[ -d "$$MODEL" ] || { echo "make: MODEL=$$MODEL: no such folder; run 'make setup' for the default model" >&2; exit 1; }
+	@tok=$$($(B)/midi2tok $(MIDI2TOK_OPTIONS) --signature); emb=$$($(B)/text2emb $(TEXT2EMB_OPTIONS) --signature); \
+	  piece=$$($(B)/combine --signature); \
+	  $(B)/plan --tok-signature "$$tok" --emb-signature "$$emb" --piece-signature "$$piece" --batch-size "$$BATCH_SIZE" \
+	    --checkpoint-interval "$$CHECKPOINT_INTERVAL" --midi-field "$$MIDI_FIELD" --text-field "$$TEXT_FIELD" \
+	    --output "$$OUTPUT_DIR" --output-settings '$(OUTPUT_FILES)' "$$INPUT" $(WORK_DIR)
+endif
+
+$(TOK_DIR)/%.tok:
+	$(Q)$(B)/midi2tok $(MIDI2TOK_OPTIONS) $(PLAN)/$*.midi $@
+
+$(EMB_DIR)/%.emb:
+	$(Q)$(B)/text2emb $(TEXT2EMB_OPTIONS) $(PLAN)/$*.text $@
+
+$(WORK_DIR)/pieces/%.piece:
+	$(Q)$(B)/combine --tok $(filter %.tok,$|) --emb $(filter %.emb,$|) $(PLAN)/$*.pairs $@
+
+.PHONY: outputs
+outputs: $(PIECES)
+	$(Q)$(B)/combine --assemble --pieces $(WORK_DIR)/pieces $(PLAN)/pieces "$$OUTPUT_DIR/processed_data.json"
+	$(Q)$(B)/stats --pieces $(WORK_DIR)/pieces --errors "$$OUTPUT_DIR/errors.jsonl" --progress $(WORK_DIR)/progress \
+	  --record $(OUTPUTS_HASH) $(OUTPUT_FILES:%=--file %) $(PLAN)/pieces "$$OUTPUT_DIR/processing_stats.json"
+
+# Outputs that hold what they should need nothing, not even a missing work file.
+.PHONY: all continue
+all continue: $(if $(OUTPUTS_CURRENT),,outputs)
+ifeq ($(STRICT),1)
+	@[ ! -s "$$OUTPUT_DIR/errors.jsonl" ] || { echo "make: STRICT=1: $$(wc -l <"$$OUTPUT_DIR/errors.jsonl") quarantined, see $$OUTPUT_DIR/errors.jsonl" >&2; exit 1; }
+endif

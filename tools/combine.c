@@ -1,0 +1,327 @@
+/* combine: joins tokens and embeddings to the pairs of one shard and writes a piece (piece.h); with --assemble it joins the pieces to the final file.
+ *
+ * Only pairs whose MIDI file and text are both well become items; the others are named, with the reason, in the piece's list of errors. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/atomic_file.h"
+#include "lib/clean_text.h"
+#include "lib/hash.h"
+#include "lib/json_stream.h"
+#include "lib/message.h"
+#include "lib/pair_list.h"
+#include "lib/piece.h"
+#include "lib/piece_names.h"
+#include "lib/shard.h"
+#include "lib/text_buffer.h"
+
+static const char usage[] =
+    "usage: combine --tok SHARD.tok --emb SHARD.emb SHARD.pairs OUT    join one shard to a piece\n"
+    "       combine --assemble --pieces DIR LIST OUT                   join the pieces named in LIST to a JSON list\n"
+    "  --signature   print the hash of what decides the form of a piece\n"
+    "  --help, --version\n";
+
+/* Everything about the form of an item; change it with the form, so that pieces of the old form are not used. */
+static const char piece_form[] = "combine 1: one JSON item a line, shortest floats, cleaned_text by clean_text 1";
+
+struct joining {
+    const struct shard *tok, *emb;
+    const int32_t *ids;                        /* [total, vocabularies] */
+    const int64_t *offsets;                    /* [n + 1] */
+    const int64_t *sequences, *item_sequences; /* NULL, or [s + 1] and [n + 1]: one list a track */
+    const float *embedding;                    /* [n, d] */
+    uint64_t vocabularies, dimension;
+    struct text_buffer body, errors, decoded;
+    struct piece_counts counts;
+};
+
+static int open_tensors(struct joining *joining, struct reason *why)
+{
+    uint64_t shape[2];
+    joining->ids = shard_tensor(joining->tok, "ids", SHARD_I32, shape);
+    joining->vocabularies = shape[1];
+    joining->offsets = shard_tensor(joining->tok, "offsets", SHARD_I64, shape);
+    joining->sequences = shard_tensor(joining->tok, "sequence_offsets", SHARD_I64, shape);
+    joining->item_sequences = shard_tensor(joining->tok, "item_sequences", SHARD_I64, shape);
+    joining->embedding = shard_tensor(joining->emb, "embedding", SHARD_F32, shape);
+    joining->dimension = shape[1];
+    if (!joining->ids || !joining->offsets || !joining->embedding)
+        return fail(why, "a tensor is missing");
+    return shard_items(joining->tok) == shard_items(joining->emb) ? 0 : fail(why, "tokens and embeddings are of different shards");
+}
+
+static void add_span(struct text_buffer *buffer, struct json_span span)
+{
+    text_add(buffer, span.text, span.length);
+}
+
+static void add_error(struct joining *joining, size_t index, const struct listed_pair *pair, const char *stage, const char *error)
+{
+    text_printf(&joining->errors, "%s{\"index\":%zu,\"midi_file\":", joining->errors.count > 1 ? "," : "", index);
+    add_span(&joining->errors, pair->midi_file);
+    text_printf(&joining->errors, ",\"stage\":\"%s\",\"error\":", stage);
+    text_add_json_string(&joining->errors, error, strlen(error));
+    text_add_string(&joining->errors, "}");
+}
+
+/* Rows [from, to) of the ids, as one JSON list. */
+static void add_ids(struct joining *joining, int64_t from, int64_t to)
+{
+    struct text_buffer *body = &joining->body;
+    text_add(body, "[", 1);
+    for (int64_t row = from; row < to; row++) {
+        const int32_t *id = joining->ids + (uint64_t)row * joining->vocabularies;
+        if (row > from)
+            text_add(body, ",", 1);
+        if (joining->vocabularies > 1)
+            text_add(body, "[", 1);
+        for (uint64_t i = 0; i < joining->vocabularies; i++) {
+            if (i > 0)
+                text_add(body, ",", 1);
+            text_add_integer(body, id[i]);
+        }
+        if (joining->vocabularies > 1)
+            text_add(body, "]", 1);
+    }
+    text_add(body, "]", 1);
+}
+
+static void add_tokens(struct joining *joining, size_t item)
+{
+    if (!joining->sequences || !joining->item_sequences) {
+        add_ids(joining, joining->offsets[item], joining->offsets[item + 1]);
+        return;
+    }
+    text_add_string(&joining->body, "[");
+    for (int64_t sequence = joining->item_sequences[item]; sequence < joining->item_sequences[item + 1]; sequence++) {
+        if (sequence > joining->item_sequences[item])
+            text_add_string(&joining->body, ",");
+        add_ids(joining, joining->sequences[sequence], joining->sequences[sequence + 1]);
+    }
+    text_add_string(&joining->body, "]");
+}
+
+/* What midi2tok recorded of the file, and the sums for the statistics. */
+static void add_midi_metadata(struct joining *joining, size_t item, const struct listed_pair *pair)
+{
+    struct text_buffer *body = &joining->body;
+    text_clear(&joining->decoded);
+    const char *path = json_decode_string(pair->midi_file, &joining->decoded) == 0 ? joining->decoded.bytes : "";
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    text_add_string(body, "{\"file_path\":");
+    add_span(body, pair->midi_file);
+    text_add_string(body, ",\"file_name\":");
+    text_add_json_string(body, name, strlen(name));
+    struct json_span key, value;
+    for (const char *cursor = shard_item_json(joining->tok, item); json_next_member(&cursor, &key, &value);) {
+        if (json_string_is(key, "key"))
+            continue;
+        if (json_string_is(key, "notes"))
+            joining->counts.notes += strtoull(value.text, NULL, 10);
+        if (json_string_is(key, "duration"))
+            joining->counts.seconds += strtod(value.text, NULL);
+        text_add_string(body, ",");
+        add_span(body, key);
+        text_add_string(body, ":");
+        add_span(body, value);
+    }
+    text_add_string(body, "}");
+}
+
+static int add_text_features(struct joining *joining, size_t item, const struct listed_pair *pair, struct reason *why)
+{
+    struct text_buffer *body = &joining->body, cleaned = {0};
+    text_clear(&joining->decoded);
+    if (json_decode_string(pair->text, &joining->decoded) < 0 || joining->decoded.failed ||
+        clean_text(joining->decoded.bytes, joining->decoded.count, &cleaned, why) < 0)
+        return -1;
+    text_add_string(body, "{\"original_text\":");
+    add_span(body, pair->text);
+    text_add_string(body, ",\"cleaned_text\":");
+    text_add_json_string(body, cleaned.bytes ? cleaned.bytes : "", cleaned.count);
+    text_free(&cleaned);
+    text_add_string(body, ",\"embedding\":[");
+    const float *row = joining->embedding + item * joining->dimension;
+    for (uint64_t i = 0; i < joining->dimension; i++) {
+        if (i > 0)
+            text_add(body, ",", 1);
+        text_add_float(body, row[i]);
+    }
+    text_add_string(body, "]}");
+    return 0;
+}
+
+static int add_item(struct joining *joining, size_t item, const struct listed_pair *pair, struct reason *why)
+{
+    struct text_buffer *body = &joining->body;
+    int64_t length = joining->offsets[item + 1] - joining->offsets[item];
+    if (joining->counts.items > 0)
+        text_add_string(body, ",\n");
+    text_add_string(body, "{\"midi_file\":");
+    add_span(body, pair->midi_file);
+    text_add_string(body, ",\"text_description\":");
+    add_span(body, pair->text);
+    text_add_string(body, ",\"midi_tokens\":");
+    add_tokens(joining, item);
+    text_add_string(body, ",\"midi_metadata\":");
+    add_midi_metadata(joining, item, pair);
+    text_add_string(body, ",\"text_features\":");
+    if (add_text_features(joining, item, pair, why) < 0)
+        return -1;
+    text_add_string(body, ",\"sequence_length\":");
+    text_add_integer(body, length);
+    if (pair->fields.length > 2) {
+        text_add_string(body, ",");
+        text_add(body, pair->fields.text + 1, pair->fields.length - 2);
+    }
+    text_add_string(body, "}");
+    joining->counts.items++;
+    joining->counts.tokens += (unsigned long long)length;
+    return 0;
+}
+
+static int join_pairs(struct joining *joining, struct pair_list *pairs, struct reason *why)
+{
+    struct listed_pair pair;
+    int more;
+    text_add_string(&joining->errors, "[");
+    while ((more = pair_list_next(pairs, &pair, why)) > 0) {
+        size_t item = joining->counts.pairs++;
+        if (item >= shard_items(joining->tok))
+            return fail(why, "more pairs than tokens and embeddings");
+        const char *midi_error = shard_item_error(joining->tok, item), *text_error = shard_item_error(joining->emb, item);
+        joining->counts.midi_done += !midi_error;
+        joining->counts.text_done += !text_error;
+        if (midi_error)
+            add_error(joining, item, &pair, "midi", midi_error);
+        if (text_error)
+            add_error(joining, item, &pair, "text", text_error);
+        if (!midi_error && !text_error && add_item(joining, item, &pair, why) < 0)
+            return -1;
+    }
+    text_add_string(&joining->errors, "]");
+    if (more < 0)
+        return -1;
+    if (joining->counts.pairs != shard_items(joining->tok))
+        return fail(why, "fewer pairs than tokens and embeddings");
+    joining->counts.embedding_size = joining->dimension;
+    return joining->body.failed || joining->errors.failed || joining->decoded.failed ? fail(why, "out of memory") : 0;
+}
+
+static int join_shard(const char *tok, const char *emb, const char *in, const char *out)
+{
+    struct joining joining = {0};
+    struct reason why;
+    struct shard *tok_shard = NULL, *emb_shard = NULL;
+    struct pair_list *pairs = NULL;
+    const char *blamed = tok;
+    int result = -1;
+    if (!(joining.tok = tok_shard = shard_open(tok, "reprise tok 1", &why)))
+        goto end;
+    blamed = emb;
+    if (!(joining.emb = emb_shard = shard_open(emb, "reprise emb 1", &why)))
+        goto end;
+    blamed = in;
+    if (!(pairs = pair_list_open(in, &why)) || open_tensors(&joining, &why) < 0 || join_pairs(&joining, pairs, &why) < 0)
+        goto end;
+    blamed = NULL; /* piece_write names the file itself */
+    result = piece_write(out, &joining.counts, joining.errors.bytes, joining.body.bytes ? joining.body.bytes : "", joining.body.count, &why);
+end:
+    if (result < 0)
+        message(MESSAGE_ERROR, blamed, "%s", why.text);
+    text_free(&joining.body);
+    text_free(&joining.errors);
+    text_free(&joining.decoded);
+    pair_list_close(pairs);
+    shard_close(emb_shard);
+    shard_close(tok_shard);
+    return result < 0 ? 1 : 0;
+}
+
+static int assemble(const char *folder, const char *list, const char *out)
+{
+    struct reason why;
+    struct piece_names names;
+    struct piece piece = {0};
+    char *path = NULL;
+    int result = -1, more;
+    size_t items = 0;
+    struct atomic_file *file = NULL;
+    if (piece_names_open(&names, folder, list, &why) < 0) {
+        message(MESSAGE_ERROR, list, "%s", why.text);
+        return 1;
+    }
+    if (!(file = atomic_file_open(out, &why))) {
+        message(MESSAGE_ERROR, NULL, "%s", why.text);
+        goto end;
+    }
+    atomic_file_write(file, "[\n", 2);
+    while ((more = piece_names_next(&names, &path, &why)) > 0) {
+        if (piece_read(path, &piece, &why) < 0)
+            break;
+        if (piece.counts.items > 0 && items > 0)
+            atomic_file_write(file, ",\n", 2);
+        atomic_file_write(file, piece.body, piece.body_length);
+        items += piece.counts.items;
+    }
+    if (more != 0) {
+        message(MESSAGE_ERROR, more > 0 ? path : list, "%s", why.text);
+        atomic_file_abandon(file);
+        goto end;
+    }
+    atomic_file_write(file, items > 0 ? "\n]\n" : "]\n", items > 0 ? 3 : 2);
+    result = atomic_file_commit_keeping_backup(file, &why);
+    if (result < 0)
+        message(MESSAGE_ERROR, NULL, "%s", why.text);
+end:
+    piece_names_close(&names);
+    piece_free(&piece);
+    return result < 0 ? 1 : 0;
+}
+
+static int print_signature(void)
+{
+    char hex[HASH_HEX + 1];
+    hash_to_hex(hash_bytes(piece_form, sizeof piece_form), hex);
+    return puts(hex) < 0 || fflush(stdout) ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    enum { TOK = 256, EMB, ASSEMBLE, PIECES, SIGNATURE, HELP, VERSION };
+    static const struct option options[] = {
+        {"tok", required_argument, NULL, TOK},
+        {"emb", required_argument, NULL, EMB},
+        {"assemble", no_argument, NULL, ASSEMBLE},
+        {"pieces", required_argument, NULL, PIECES},
+        {"signature", no_argument, NULL, SIGNATURE},
+        {"help", no_argument, NULL, HELP},
+        {"version", no_argument, NULL, VERSION},
+        {0},
+    };
+    const char *tok = NULL, *emb = NULL, *pieces = NULL;
+    int assembling = 0;
+    if (message_init(argv[0]) < 0)
+        return 2;
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        switch (option) {
+        case TOK: tok = optarg; break;
+        case EMB: emb = optarg; break;
+        case ASSEMBLE: assembling = 1; break;
+        case PIECES: pieces = optarg; break;
+        case SIGNATURE: return print_signature();
+        case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
+        case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
+        default: return 2;
+        }
+    }
+    if (argc - optind != 2 || strcmp(argv[optind + 1], "-") == 0)
+        return usage_error("an input and an output file are needed");
+    if (assembling && pieces)
+        return assemble(pieces, argv[optind], argv[optind + 1]);
+    if (assembling || !tok || !emb)
+        return usage_error(assembling ? "--assemble needs --pieces" : "--tok and --emb are needed");
+    return join_shard(tok, emb, argv[optind], argv[optind + 1]);
+}
