@@ -70,9 +70,50 @@ endif
 DATA_PROGRAMS = $(addprefix $(B)/,plan midi2tok text2emb combine stats)
 endif
 
-.PHONY: help setup demo restart clean distclean
+define HELP
+Reprise turns a list of MIDI files with captions into a training-ready dataset.
+
+  make demo                    install what is missing, fetch the default model and demo MIDI files, build the demo dataset
+  make INPUT=pairs.json        build a dataset of your own; killed or failed, the same command goes on where it stopped
+  make -j8                     the same, eight jobs at a time
+
+Goals
+  all, continue    build what is missing (the default)
+  restart          clean, then all
+  clean            remove the work files and the outputs (not the model)
+  distclean        remove also the programs, the model, the demo files and the peers
+  setup            install what building and the demo take; silent when nothing is missing
+  demo             setup, then all with the demo's pairs
+  test             install what the tests take and run them all (TESTS='tests/edits.bats …' for some)
+  parity           compare with the reference implementations (MidiTok, tokenizers, sentence-transformers), in a venv of their own
+  bench            time against the fastest peers, side by side
+  help             this text
+
+Variables (make NAME=value, or the environment)
+  INPUT                the pairs: a JSON list, {"pairs": […]}, or JSON lines   [data/demo/pairs.json]
+  OUTPUT_DIR           where the dataset goes                                 [data/processed]
+  WORK_DIR             finished shards; keep it and nothing is done twice     [data/work]
+  WORKERS              jobs at a time; -jN wins                               [4]
+  BATCH_SIZE           pairs in a batch: one forward pass, one step of progress  [32]
+  CHECKPOINT_INTERVAL  batches in a shard, at most; a shard is a checkpoint   [10]
+  MIDI_FIELD           key of the MIDI path in INPUT                          [midi_file, midi_path]
+  TEXT_FIELD           key of the caption in INPUT                            [text_description, text]
+  TOKENIZER            how MIDI becomes tokens: REMI                          [REMI]
+  MODEL                folder of a BERT-type sentence encoder                 [data/models/all-MiniLM-L6-v2]
+  POOLING, NORMALIZE   override what the model's own files say: cls, mean, max …; 0 or 1
+  PRECISION            f32                                                    [f32]
+  USE_GPU              1: embed on a GPU (this version: a warning, then the CPU)  [0]
+  STRICT               1: a quarantined item fails the run, after all else is done  [0]
+  LOG_LEVEL            debug, info, warning, error, critical                  [info]
+  FSYNC                1: every finished file is synced to the disk at once   [0]
+  BUILD                release, debug, asan, tsan: each in a folder of its own  [release]
+  V                    1: show the commands                                   [0]
+endef
+export HELP
+
+.PHONY: help setup demo restart clean distclean test parity bench
 help:
-	@sed 's/^  //' <<<"$$HELP"
+	@echo "$$HELP"
 
 setup:
 	@setup/install-packages setup/packages-build.txt setup/packages-demo.txt
@@ -83,6 +124,20 @@ setup:
 demo:
 	@$(MAKE) --no-print-directory setup
 	@$(MAKE) --no-print-directory all INPUT=data/demo/pairs.json
+
+# Tests run on what the set-up has installed; TESTS: only these files.
+test:
+	@setup/install-packages setup/packages-build.txt setup/packages-demo.txt setup/packages-test.txt
+	@$(MAKE) --no-print-directory setup
+	@$(MAKE) --no-print-directory programs test-programs
+	@BUILD=$(BUILD) tests/run $(TESTS)
+
+# The reference implementations come from PyPI, pinned, into a venv that nothing else uses.
+PEERS ?= data/peers
+parity bench: programs test-programs
+	@setup/install-packages setup/packages-parity.txt
+	@setup/fetch-peers setup/requirements-peers.txt "$(PEERS)"
+	@BUILD=$(BUILD) PEERS="$(PEERS)" tests/$@/run
 
 restart:
 	@$(MAKE) --no-print-directory clean

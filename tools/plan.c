@@ -191,8 +191,9 @@ static int start_progress(const struct plan *plan, int current, struct reason *w
     int result = 0;
     if (!current || missing > 0) {
         result = progress_start(path, total, finished, why);
-        message(MESSAGE_INFO, plan->input, "%zu pairs in %zu shards; to do: %llu MIDI files, %llu texts", plan->pairs, plan->shard_count,
-                (unsigned long long)(total[PROGRESS_MIDI] - finished[PROGRESS_MIDI]), (unsigned long long)(total[PROGRESS_TEXT] - finished[PROGRESS_TEXT]));
+        message(MESSAGE_INFO, plan->input, "%zu %s in %zu %s; MIDI files to do: %llu, texts to do: %llu", plan->pairs, plan->pairs == 1 ? "pair" : "pairs",
+                plan->shard_count, plan->shard_count == 1 ? "shard" : "shards", (unsigned long long)(total[PROGRESS_MIDI] - finished[PROGRESS_MIDI]),
+                (unsigned long long)(total[PROGRESS_TEXT] - finished[PROGRESS_TEXT]));
     }
     free(path);
     free(sorted);

@@ -182,7 +182,9 @@ static int read_object(struct reading *reading, int *was_container, struct reaso
         if (json_expect(stream, ':', why) < 0)
             return -1;
         text_add(&reading->item, ":", 1);
-        if (is_pairs && json_peek(stream) == '[') {
+        if (is_pairs) {
+            if (json_peek(stream) != '[')
+                return fail(why, "line %zu, column %zu: \"pairs\" must be a list", stream->line, stream->column);
             if (*was_container)
                 return fail(why, "line %zu: \"pairs\" stands there twice", stream->line);
             *was_container = 1;

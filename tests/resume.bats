@@ -1,0 +1,77 @@
+#!/usr/bin/env bats
+# Kill it anywhere and run make again: byte for byte what an unbroken run gives, finished shards are not made again, nothing is left behind.
+
+load dataset
+
+@test "SIGKILL of the process group at 30 random moments of a demo run" {
+    demo_dataset
+    batch=4 reprise -j8 >/dev/null 2>&1
+    cp "$out/processed_data.json" "$BATS_TEST_TMPDIR/reference.json"
+    cp "$out/errors.jsonl" "$BATS_TEST_TMPDIR/reference.errors"
+    begin=$(date +%s%N)
+    rm -r "$work" "$out"
+    batch=4 reprise -j8 >/dev/null 2>&1
+    length=$((($(date +%s%N) - begin) / 1000000)) # milliseconds
+    RANDOM=${KILL_SEED:-7}
+    for round in $(seq "${KILL_ROUNDS:-30}"); do
+        # Every third round the killed run is itself a resumption.
+        ((round % 3 == 0)) || rm -rf "$work" "$out"
+        export -f reprise
+        export root data work out BUILD
+        batch=4 setsid bash -c 'reprise -j8' >"$BATS_TEST_TMPDIR/killed" 2>&1 3>&- &
+        group=$!
+        sleep "$(printf '%d.%03d' 0 $((RANDOM % length % 1000)))"
+        kill -KILL -- "-$group" 2>/dev/null || true
+        wait "$group" 2>/dev/null || true
+        finished >"$BATS_TEST_TMPDIR/before"
+        batch=4 run reprise -j8
+        [ "$status" -eq 0 ] || { echo "round $round: $output"; return 1; }
+        cmp "$out/processed_data.json" "$BATS_TEST_TMPDIR/reference.json"
+        cmp "$out/errors.jsonl" "$BATS_TEST_TMPDIR/reference.errors"
+        finished >"$BATS_TEST_TMPDIR/after"
+        # What was finished is still the same file.
+        [ -z "$(comm -23 "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after")" ] || { echo "round $round: a finished shard was made again"; return 1; }
+        [ -z "$(temporary_files)" ] || { echo "round $round: left behind: $(temporary_files)"; return 1; }
+    done
+}
+
+@test "settings A, killed inside B, back to A: A's output, and no shard of A is made again" {
+    small_dataset 12
+    reprise >/dev/null 2>&1
+    cp "$out/processed_data.json" "$BATS_TEST_TMPDIR/reference.json"
+    finished >"$BATS_TEST_TMPDIR/before"
+    export -f reprise
+    export root data work out BUILD
+    setsid bash -c 'reprise POOLING=cls' >/dev/null 2>&1 3>&- &
+    group=$!
+    for _ in $(seq 200); do
+        [ "$(find "$work/emb" -name '*.emb' | wc -l)" -gt "$(grep -c '^emb' "$BATS_TEST_TMPDIR/before")" ] && break
+        sleep 0.02
+    done
+    kill -KILL -- "-$group"
+    wait "$group" 2>/dev/null || true
+    reprise >/dev/null 2>&1
+    cmp "$out/processed_data.json" "$BATS_TEST_TMPDIR/reference.json"
+    finished >"$BATS_TEST_TMPDIR/after"
+    [ -z "$(comm -23 "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after")" ]
+    # And B can be completed: it differs from A.
+    reprise POOLING=cls >/dev/null 2>&1
+    ! cmp -s "$out/processed_data.json" "$BATS_TEST_TMPDIR/reference.json"
+}
+
+@test "-j1, -j8, another batch size, another current folder, locale and umask give the same bytes" {
+    small_dataset 14
+    reprise -j1 >/dev/null 2>&1
+    cp "$out/processed_data.json" "$BATS_TEST_TMPDIR/reference.json"
+    rm -r "$work" "$out"
+    reprise -j8 >/dev/null 2>&1
+    cmp "$out/processed_data.json" "$BATS_TEST_TMPDIR/reference.json"
+    rm -r "$work" "$out"
+    batch=5 interval=3 LC_ALL=C.UTF-8 TZ=Asia/Tokyo reprise >/dev/null 2>&1
+    cmp "$out/processed_data.json" "$BATS_TEST_TMPDIR/reference.json"
+    rm -r "$work" "$out"
+    cd /
+    umask 077
+    batch=32 interval=10 reprise INPUT="$(realpath --relative-to="$root" "$data/pairs.json")" >/dev/null 2>&1
+    cmp "$out/processed_data.json" "$BATS_TEST_TMPDIR/reference.json"
+}
