@@ -78,11 +78,16 @@ END
     cp "$work/plan/plan.mk" "$BATS_TEST_TMPDIR/plan.mk"
     index=$(ls "$work"/plan/*.index)
     [ "$(stat -c %s "$index")" -gt 32 ]
-    for damage in 'truncate -s 40' 'truncate -s 0' 'dd if=/dev/urandom bs=1 count=8 seek=60 conv=notrunc status=none of=' 'rm'; do
-        ${damage}${damage:+$([[ $damage == *= ]] || echo ' ')}"$index" 2>/dev/null || ${damage%% of=} of="$index"
+    for damage in cut emptied overwritten removed; do
+        case $damage in
+            cut) truncate -s 40 "$index" ;;
+            emptied) truncate -s 0 "$index" ;;
+            overwritten) dd if=/dev/urandom of="$index" bs=1 count=8 seek=60 conv=notrunc status=none ;;
+            removed) rm "$index" ;;
+        esac
         LOG_LEVEL=debug run plan_pairs
         [ "$status" -eq 0 ]
-        [[ $output == *"1 MIDI files read"* ]]
+        [[ $output == *"1 MIDI files read"* ]] || { echo "$damage: $output"; return 1; }
         cmp "$work/plan/plan.mk" "$BATS_TEST_TMPDIR/plan.mk"
         LOG_LEVEL=debug run plan_pairs
         [[ $output == *"0 MIDI files read"* ]]

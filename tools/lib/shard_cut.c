@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "hash.h"
+
 /* The mean distance of local minima is 2 * reach + 1. */
 static size_t choose_reach(size_t pairs, size_t batch, size_t longest)
 {
@@ -43,37 +45,52 @@ static int add_cut(struct cuts *cuts, size_t at)
     return 0;
 }
 
-/* Cuts [start, end) where it is too long: at the smallest hash that leaves at least a quarter of `longest` before the cut. */
-static int cut_gap(struct cuts *cuts, const uint64_t *hashes, size_t start, size_t end, size_t longest)
+/* Cuts [start, end) while it is too long: at the smallest hash that leaves `shortest` pairs or more on both sides, and so on with both
+ * parts. The first cuts of a gap hardly ever move, so an edit inside it stays in its own part. */
+static int cut_gap(struct cuts *cuts, const uint64_t *hashes, size_t start, size_t end, size_t shortest, size_t longest)
 {
     while (end - start > longest) {
-        size_t shortest = longest / 4 ? longest / 4 : 1, best = start + shortest;
-        for (size_t at = best + 1; at <= start + longest && at < end; at++)
+        size_t best = start + shortest;
+        for (size_t at = best + 1; at <= end - shortest; at++)
             if (hashes[at] < hashes[best])
                 best = at;
-        if (add_cut(cuts, best) < 0)
+        if (cut_gap(cuts, hashes, start, best, shortest, longest) < 0 || add_cut(cuts, best) < 0)
             return -1;
         start = best;
     }
     return 0;
 }
 
-long shard_cut(const uint64_t *hashes, size_t pairs, size_t batch, size_t interval, size_t **starts, struct reason *why)
+/* Many captions of one piece are neighbours with the same path: each gets a hash of its own, by its place in the run. */
+static uint64_t *tell_apart(const uint64_t *hashes, size_t pairs)
 {
-    size_t longest = batch * interval, reach = choose_reach(pairs, batch, longest), start = 0;
+    uint64_t *own = reallocarray(NULL, pairs, sizeof *own), run = 0;
+    for (size_t i = 0; own && i < pairs; i++) {
+        run = i > 0 && hashes[i] == hashes[i - 1] ? run + 1 : 0;
+        own[i] = run ? hash_bytes((uint64_t[]){hashes[i], run}, 16).low : hashes[i];
+    }
+    return own;
+}
+
+long shard_cut(const uint64_t *path_hashes, size_t pairs, size_t batch, size_t interval, size_t **starts, struct reason *why)
+{
+    size_t longest = batch * interval, shortest = batch <= longest / 2 ? batch : (longest + 1) / 2;
+    size_t reach = choose_reach(pairs, batch, longest), start = 0;
     struct cuts cuts = {0};
     *starts = NULL;
     if (pairs == 0)
         return 0;
-    int result = add_cut(&cuts, 0);
-    for (size_t at = reach > 0 ? reach : 1; result == 0 && at <= pairs; at++) {
+    uint64_t *hashes = tell_apart(path_hashes, pairs);
+    int result = hashes ? add_cut(&cuts, 0) : -1;
+    for (size_t at = reach + 1; result == 0 && at <= pairs; at++) {
         if (at < pairs && !is_local_minimum(hashes, pairs, at, reach))
             continue;
-        result = cut_gap(&cuts, hashes, start, at, longest);
+        result = cut_gap(&cuts, hashes, start, at, shortest, longest);
         if (result == 0 && at < pairs)
             result = add_cut(&cuts, at);
         start = at;
     }
+    free(hashes);
     if (result < 0) {
         free(cuts.starts);
         return fail(why, "out of memory");
