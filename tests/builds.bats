@@ -1,0 +1,31 @@
+#!/usr/bin/env bats
+# Building: both compilers accept every file without a warning (warnings are errors), flags are tracked, build modes never mix.
+
+load dataset
+
+build() {
+    make -C "$root" --no-print-directory -j2 B="$BATS_TEST_TMPDIR/build" "$@"
+}
+
+@test "gcc and clang build every program and test program without warnings" {
+    run build CC=gcc BUILD=debug programs test-programs
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    [[ $output != *warning* ]]
+    run build CC=clang BUILD=debug programs test-programs
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    [[ $output != *warning* ]]
+}
+
+@test "other flags rebuild what they touch, the same flags nothing" {
+    build BUILD=debug "$BATS_TEST_TMPDIR/build/combine" >/dev/null
+    run build BUILD=debug "$BATS_TEST_TMPDIR/build/combine"
+    [[ $output != *CC* ]]
+    run build BUILD=debug CFLAGS=-DANOTHER_FLAG "$BATS_TEST_TMPDIR/build/combine"
+    [[ $output == *"CC "*tools/combine.c* ]]
+}
+
+@test "scripts are clean (shellcheck)" {
+    command -v shellcheck >/dev/null || skip "shellcheck is not installed"
+    cd "$root"
+    shellcheck -x setup/[a-z]*[!t] tests/run .ci/run
+}

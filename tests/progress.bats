@@ -1,0 +1,64 @@
+#!/usr/bin/env bats
+# Progress: one live line on a terminal, plain lines elsewhere, never garbled by parallel jobs; a table at the end.
+
+load dataset
+
+@test "on a terminal eight jobs share one live line, and messages stand on lines of their own" {
+    command -v script >/dev/null || skip "script(1) is not installed"
+    demo_dataset
+    edit 'pairs[3]["midi_file"] = "midi/gone.mid"; pairs[20]["text_description"] = ""'
+    script -qec "make -C '$root' --no-print-directory -j8 BUILD=${BUILD:-release} INPUT='$data/pairs.json' WORK_DIR='$work' OUTPUT_DIR='$out' BATCH_SIZE=2 CHECKPOINT_INTERVAL=2" \
+        "$BATS_TEST_TMPDIR/terminal" >/dev/null
+    python3 - "$BATS_TEST_TMPDIR/terminal" <<'END'
+import re, sys
+text = open(sys.argv[1], newline="").read()
+drawings = re.findall(r"\r\x1b\[K([^\r\n\x1b]*)\r", text)
+assert len(drawings) >= 3, text
+for line in drawings:
+    assert re.fullmatch(r"midi \d+/54( [\d.]+/s)?  text \d+/54( [\d.]+/s)?  ETA (--|[\dhms]+)", line), line
+counts = [int(re.match(r"midi \d+/54.*text (\d+)/54", line)[1]) for line in drawings]
+assert counts == sorted(counts), counts
+# What a terminal shows in the end: replay carriage returns and erasures.
+screen = []
+for raw in text.split("\n"):
+    shown = ""
+    for part in re.split(r"\r", raw):
+        if part.startswith("\x1b[K"):
+            shown = part[3:]
+        elif part:
+            shown = part + shown[len(part):]
+    screen.append(shown)
+problems = [line for line in screen if "midi2tok: " in line or "text2emb: " in line]
+assert len(problems) == 2, problems
+assert all(re.match(r"(midi2tok: .*gone\.mid: |text2emb: )", line) for line in problems), problems
+assert any(re.match(r"  pairs +54 +done +52 +left out +2 ", line) for line in screen), screen
+END
+}
+
+@test "without a terminal there are no control characters, and the table names what was quarantined and why" {
+    small_dataset 6
+    rm "$data"/midi/02-*
+    run reprise -j8
+    [ "$status" -eq 0 ]
+    [[ $output != *$'\e'* ]] && [[ $output != *$'\r'* ]]
+    [[ $output == *"pairs "*" 6 "*"done "*" 5 "*"left out "*" 1 "* ]]
+    [[ $output == *"1  midi: No such file or directory"* ]]
+    [[ $output == *" files/s"* ]] && [[ $output == *" texts/s"* ]]
+}
+
+@test "a run of more than five seconds without a terminal says how far it is" {
+    small_dataset 1
+    edit 'pairs[:] = [dict(pairs[0], text_description="A long caption with many words, number %d. " % i * 40) for i in range(400)]'
+    batch=32 interval=10 run reprise -j2
+    [ "$status" -eq 0 ]
+    grep -Eq '^reprise: midi [0-9]+/[0-9]+.*text [0-9]+/400 .*ETA' <<<"$output"
+}
+
+@test "LOG_LEVEL=error is silent about everything but errors" {
+    small_dataset 3
+    rm "$data"/midi/01-*
+    run reprise LOG_LEVEL=error
+    [ "$status" -eq 0 ]
+    [ -z "$output" ] || { echo "$output"; return 1; }
+    check 'assert len(items) == 2 and len(errors) == 1'
+}

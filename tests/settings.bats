@@ -1,0 +1,106 @@
+#!/usr/bin/env bats
+# An unknown value is an error that names the accepted ones; help and README know every variable.
+
+load dataset
+
+refused() {
+    run reprise "$@"
+    [ "$status" -ne 0 ]
+    [ ! -e "$out/processed_data.json" ]
+}
+
+@test "unknown values are refused and the accepted ones named" {
+    small_dataset 1
+    refused TOKENIZER=REMY
+    [[ $output == *REMY*REMI* ]]
+    refused PRECISION=f8
+    [[ $output == *f8*f32* ]]
+    refused POOLING=sum
+    [[ $output == *sum*cls*mean* ]]
+    refused LOG_LEVEL=loud
+    [[ $output == *loud*debug*info*warning*error*critical* ]]
+    refused BUILD=fast
+    [[ $output == *fast*release*debug*asan*tsan* ]]
+    refused USE_GPU=yes
+    [[ $output == *yes*"0 1"* ]]
+    refused BATCH_SIZE=0
+    [[ $output == *BATCH_SIZE=0* ]]
+    refused CHECKPOINT_INTERVAL=ten
+    [[ $output == *CHECKPOINT_INTERVAL=ten* ]]
+    refused WORK_DIR="$BATS_TEST_TMPDIR/with space"
+    [[ $output == *WORK_DIR* ]]
+    refused MODEL="$BATS_TEST_TMPDIR/none"
+    [[ $output == *"$BATS_TEST_TMPDIR/none"*"make setup"* ]]
+}
+
+@test "USE_GPU=1 without a GPU: one clear warning, then the CPU" {
+    small_dataset 2
+    run reprise USE_GPU=1
+    [ "$status" -eq 0 ]
+    [ "$(grep -c 'USE_GPU=1' <<<"$output")" = 1 ]
+    check 'assert len(items) == 2'
+}
+
+@test "settings that change the results change them, and nothing else is made again" {
+    small_dataset 3
+    reprise >/dev/null 2>&1
+    run reprise V=1 POOLING=cls
+    [ "$(starts midi2tok)" = 0 ]
+    [ "$(starts text2emb)" -ge 1 ]
+    run reprise V=1
+    [ "$(starts text2emb)" = 0 ]
+    # LOG_LEVEL, WORKERS and FSYNC change no result.
+    run reprise V=1 LOG_LEVEL=debug WORKERS=1 FSYNC=1
+    [[ $output == *"Nothing to be done for 'all'"* ]]
+}
+
+@test "make help and README name every variable and goal" {
+    run make -C "$root" --no-print-directory help
+    [ "$status" -eq 0 ]
+    for name in INPUT OUTPUT_DIR WORK_DIR WORKERS BATCH_SIZE CHECKPOINT_INTERVAL MIDI_FIELD TEXT_FIELD TOKENIZER MODEL POOLING NORMALIZE PRECISION \
+        USE_GPU STRICT LOG_LEVEL FSYNC all continue restart clean distclean setup demo test parity bench help; do
+        grep -qw "$name" <<<"$output" || { echo "help does not name $name"; return 1; }
+        grep -qw "$name" "$root/README.md" || { echo "README does not name $name"; return 1; }
+    done
+}
+
+@test "every program: --help, --version, wrong usage is exit 2 with one line" {
+    for program in plan midi2tok text2emb combine stats; do
+        run "$programs/$program" --help
+        [ "$status" -eq 0 ] && [[ $output == usage:* ]]
+        run "$programs/$program" --version
+        [ "$status" -eq 0 ] && [[ $output == "$program (Reprise) "* ]]
+        run "$programs/$program"
+        [ "$status" -eq 2 ] && [[ ${lines[0]} == "$program: "* ]]
+        run "$programs/$program" --no-such-option a b
+        [ "$status" -eq 2 ]
+    done
+    for program in midi2tok text2emb combine; do
+        run "$programs/$program" --signature
+        [ "$program" = text2emb ] || { [ "$status" -eq 0 ] && [[ $output =~ ^[0-9a-f]{32}$ ]]; }
+    done
+    run "$programs/text2emb" --model "$root/data/models/all-MiniLM-L6-v2" --signature
+    [ "$status" -eq 0 ] && [[ $output =~ ^[0-9a-f]{32}$ ]]
+}
+
+@test "restart and clean remove what Reprise made, and nothing else" {
+    small_dataset 3
+    reprise >/dev/null 2>&1
+    cp "$out/processed_data.json" "$BATS_TEST_TMPDIR/reference.json"
+    echo mine >"$out/notes.txt"
+    echo mine >"$work/notes.txt"
+    run reprise V=1 restart
+    [ "$status" -eq 0 ]
+    [ "$(starts midi2tok)" -ge 1 ]
+    cmp "$out/processed_data.json" "$BATS_TEST_TMPDIR/reference.json"
+    run reprise clean
+    [ "$status" -eq 0 ]
+    [ "$(ls -A "$out")" = notes.txt ]
+    [ "$(ls -A "$work")" = notes.txt ]
+}
+
+@test "plain make installs nothing: what is missing is named, with make setup" {
+    CC=no-such-compiler run make -C "$root" --no-print-directory B="$BATS_TEST_TMPDIR/build" CC=no-such-compiler programs
+    [ "$status" -ne 0 ]
+    [[ $output == *"missing: no-such-compiler"*"make setup"* ]]
+}
