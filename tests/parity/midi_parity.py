@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""Compares midi2tok with MidiTok, token for token, on every MIDI file in the given folders.
+
+    midi_parity.py PROGRAM FOLDER [FOLDER …]
+
+Needs miditok and symusic. Each file is tokenized with programs and without (MidiTok's TokenizerConfig(use_programs=True) and TokenizerConfig()).
+What the two read differently, and why, is in EXPLAINED; any other difference makes the exit status 1. Nothing is kept on disk.
+"""
+import json
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from miditok import REMI, TokenizerConfig
+from symusic import Score
+
+# Reasons for which we differ from symusic or MidiTok on purpose: a part of midi2tok's message, or of the peers', and what it is.
+WE_REFUSE = {
+    "no notes": "no notes: MidiTok gives a bar without music",
+    "variable-length quantity has more than 4 bytes": "a delta time of 5 bytes: symusic reads four of them",
+    "the time is beyond": "times beyond 2^31 ticks: symusic lets them wrap around",
+    "an event's length reaches beyond its track": "an F7 event that does not end: symusic reads F7 as one byte",
+}
+PEERS_REFUSE = {
+    "File header is not MThd": "RIFF RMID wrapper: symusic does not open it",
+    "The first chunk length is not 6": "longer header: symusic refuses it",
+    "Division type is not ticks per quarter": "SMPTE division: symusic refuses it",
+    "Unexpected EOF while reading chunk header": "fewer tracks than announced, something else at the end: symusic refuses it",
+}
+# What symusic reads in another way than the specification says, without refusing it.
+F7_EVENT = "F7 event: symusic reads it as one byte, the specification gives it a length"
+RUNNING_STATUS = "running status after a system event: symusic takes it for another of that event"
+
+
+def our_ids(program, path, programs, folder):
+    out = Path(folder) / "tokens.json"
+    out.unlink(missing_ok=True)
+    run = subprocess.run([program, *([] if programs else ["--no-programs"]), str(path), str(out)], capture_output=True, text=True)
+    if run.returncode != 0:
+        return None, run.stderr.strip()
+    return json.loads(out.read_text()), ""
+
+
+def their_ids(tokenizer, path):
+    try:
+        tokens = tokenizer.encode(Score.from_midi(path.read_bytes()))
+    except Exception as error:  # symusic and numpy raise whatever comes to hand
+        return None, f"{type(error).__name__}: {error}"
+    return (tokens.ids if not isinstance(tokens, list) else [sequence.ids for sequence in tokens]), ""
+
+
+def oddities(path):
+    """F7_EVENT, RUNNING_STATUS or None: a walk over the events as the specification has them, without checks."""
+    data = path.read_bytes()
+    start = data.find(b"MTrk")
+    while start >= 0:
+        end = start + 8 + int.from_bytes(data[start + 4 : start + 8], "big")
+        at, running, after_system = start + 8, 0, False
+        while at < end:
+            _, at = variable_length(data, at)
+            if data[at] == 0xF7:
+                return F7_EVENT
+            if data[at] in (0xF0, 0xFF):
+                after_system = after_system or data[at] == 0xF0
+                length, at = variable_length(data, at + (1 if data[at] == 0xF0 else 2))
+                at += length
+                continue
+            if data[at] > 0xF0:
+                after_system = True
+                at += {0xF1: 2, 0xF2: 3, 0xF3: 2}.get(data[at], 1)
+                continue
+            if data[at] > 127:
+                running, after_system = data[at], False
+                at += 1
+            elif after_system:
+                return RUNNING_STATUS
+            at += 1 if running & 0xE0 == 0xC0 else 2
+        start = data.find(b"MTrk", end)
+    return None
+
+
+def variable_length(data, at):
+    value = data[at] & 127
+    while data[at] > 127:
+        at += 1
+        value = value << 7 | data[at] & 127
+    return value, at + 1
+
+
+def explain(path, our_error, their_error):
+    if our_error and their_error:
+        return "refused by both"
+    for error, known in ((our_error, WE_REFUSE), (their_error, PEERS_REFUSE)):
+        for part, reason in known.items():
+            if error and part in error:
+                return reason
+    try:
+        return oddities(path)
+    except IndexError:
+        return None
+
+
+def decodes(tokenizer, tokens):
+    """MidiTok makes music of our token file again."""
+    programs = [tuple(p) for p in tokens["programs"]] if "programs" in tokens else None
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(tokens, file)
+        file.flush()
+        return tokenizer.decode(tokenizer.load_tokens(file.name), programs=programs).note_num() > 0
+
+
+def compare(program, paths, programs, folder):
+    tokenizer = REMI(TokenizerConfig(use_programs=programs))
+    counts, unexplained = Counter(), []
+    for path in paths:
+        ours, our_error = our_ids(program, path, programs, folder)
+        theirs, their_error = their_ids(tokenizer, path)
+        if ours is not None and theirs is not None and ours["ids"] == theirs:
+            counts["equal"] += 1
+            if not decodes(tokenizer, ours):
+                unexplained.append(f"{path}: MidiTok decodes no notes from our ids")
+            continue
+        reason = explain(path, our_error, their_error)
+        counts[reason or "UNEXPLAINED"] += 1
+        if not reason:
+            unexplained.append(f"{path}: ours: {our_error or 'ids'}; MidiTok: {their_error or 'other ids'}")
+    return counts, unexplained
+
+
+def main():
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    program, failed = sys.argv[1], False
+    with tempfile.TemporaryDirectory() as folder:
+        print(f"{'folder':44} {'settings':12} {'files':>6} {'equal':>6}  others")
+        for name in sys.argv[2:]:
+            paths = sorted(p for p in Path(name).rglob("*") if p.suffix.lower() in (".mid", ".midi", ".rmi", ".kar"))
+            for programs in (True, False):
+                counts, unexplained = compare(program, paths, programs, folder)
+                others = "; ".join(f"{count} {reason}" for reason, count in sorted(counts.items()) if reason != "equal")
+                print(f"{name:44} {'programs' if programs else 'no programs':12} {len(paths):6} {counts['equal']:6}  {others}")
+                for line in unexplained:
+                    print("   ", line)
+                failed = failed or bool(unexplained) or not paths
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

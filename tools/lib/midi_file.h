@@ -1,0 +1,68 @@
+/* Reading Standard MIDI Files (RP-001): one pass over the bytes to notes, tempos and time signatures.
+ *
+ * What is read: formats 0, 1 and 2, bare or in a RIFF RMID wrapper, with any header of 6 bytes or more. Chunks of unknown type are skipped, as is
+ * whatever follows the last track that the header announces; a missing end-of-track event and tracks of no bytes are accepted.
+ * What is refused, with the byte where the fault stands: a file that ends inside a chunk or an event, lengths that reach beyond what there is, data
+ * bytes above 127 in notes, controllers and program changes, variable-length quantities of more than four bytes, times beyond 2^31 - 1 ticks.
+ *
+ * Notes are as symusic 0.6.0 reads them: a note-off, or a note-on of velocity 0, ends the longest sounding note of its channel and
+ * pitch in the same MTrk chunk, whatever the program is by then; ends without a start, and notes that never end, are dropped; a note of no length stays.
+ * Deliberate differences, where symusic departs from the specification: F7 events are skipped by their length; running status goes on
+ * after system exclusive and stray F1..FE events; tempos of 0 and time signatures too short to hold a value are ignored.
+ *
+ * Nothing is allocated by a number that the file states; one struct midi_file serves file after file and keeps its memory. */
+#ifndef REPRISE_MIDI_FILE_H
+#define REPRISE_MIDI_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "message.h"
+#include "time_order.h"
+
+#define MIDI_DRUM_CHANNEL 9     /* counted from 0 */
+#define MIDI_DEFAULT_TEMPO 500000 /* microseconds per quarter note, that is 120 quarters a minute */
+
+struct midi_note { int32_t start, duration; uint8_t pitch, velocity; }; /* in ticks */
+
+/* The notes that one channel plays with one program within one MTrk chunk. It may have none: a note that never ends, or a lyric (on
+ * channel index 15), makes a track too, as in symusic. */
+struct midi_track {
+    size_t first_note, note_count; /* in the file's notes; in order of their starts */
+    uint8_t channel, program;
+};
+
+struct midi_tempo { int32_t time; uint32_t microseconds; }; /* per quarter note; never 0 */
+struct midi_time_signature { int32_t time; uint8_t numerator, denominator; };
+
+struct midi_file {
+    int format;
+    /* Ticks per quarter note. With SMPTE division, where ticks are parts of a second, a quarter note is taken to last half a second: then it may be no whole number. */
+    double ticks_per_quarter;
+    double ticks_per_second; /* with SMPTE division; else 0, and the tempos decide */
+
+    struct midi_note *notes; /* all tracks, end to end */
+    struct midi_track *tracks; /* in file order; within a chunk by channel, then program */
+    struct midi_tempo *tempos; /* of all chunks, by time */
+    struct midi_time_signature *time_signatures; /* of all chunks, by time */
+    size_t note_count, track_count, tempo_count, time_signature_count;
+
+    const char *title; /* the first track's name, inside the bytes that were read, without white space around it; NULL: it has none */
+    size_t title_length;
+
+    /* memory, kept from file to file */
+    size_t note_capacity, track_capacity, tempo_capacity, time_signature_capacity, open_capacity;
+    struct midi_open_note *open;
+    struct time_order order;
+};
+
+/* Reads `count` bytes into `file` (start with {0}). 0, or -1 with `why`, which names no path: then the contents of `file` mean nothing. */
+int midi_file_read(const uint8_t *bytes, size_t count, struct midi_file *file, struct reason *why) __attribute__((warn_unused_result));
+void midi_file_free(struct midi_file *file);
+
+/* Seconds from the beginning to `tick`, through all tempo changes (in formats 0, 1 and 2 alike those of all tracks). */
+double midi_seconds(const struct midi_file *file, int32_t tick);
+/* When the last note ends, in ticks; 0 if there are no notes. */
+int32_t midi_last_end(const struct midi_file *file);
+
+#endif

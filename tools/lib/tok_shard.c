@@ -1,0 +1,86 @@
+#include "tok_shard.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "grow.h"
+#include "shard.h"
+
+int tok_shard_end_sequence(struct tok_shard *shard, struct reason *why)
+{
+    if (GROW(shard->sequence_ends, shard->sequence_capacity, shard->sequences + 1, why) < 0)
+        return -1;
+    shard->sequence_ends[shard->sequences++] = (int64_t)shard->tokens.count;
+    return 0;
+}
+
+int tok_shard_end_item(struct tok_shard *shard, struct hash key, const char *record, struct reason *why)
+{
+    if (GROW(shard->item_ends, shard->end_capacity, shard->items + 1, why) < 0 ||
+        GROW(shard->item_sequences, shard->item_sequence_capacity, shard->items + 1, why) < 0)
+        return -1;
+    char hex[HASH_HEX + 1];
+    hash_to_hex(key, hex);
+    text_printf(&shard->records, "%s{\"key\":\"%s\",", shard->items == 0 ? "[" : ",\n", hex);
+    text_add_string(&shard->records, record);
+    text_add_string(&shard->records, "}");
+    shard->item_ends[shard->items] = (int64_t)shard->tokens.count;
+    shard->item_sequences[shard->items++] = (int64_t)shard->sequences;
+    return shard->records.failed ? fail(why, "out of memory") : 0;
+}
+
+int tok_shard_quarantine(struct tok_shard *shard, struct hash key, const char *error, struct reason *why)
+{
+    shard->tokens.count = shard->items > 0 ? (size_t)shard->item_ends[shard->items - 1] : 0;
+    shard->sequences = shard->items > 0 ? (size_t)shard->item_sequences[shard->items - 1] : 0;
+    struct text_buffer record = {0};
+    text_add_string(&record, "\"error\":");
+    text_add_json_string(&record, error, strlen(error));
+    int result = record.failed ? fail(why, "out of memory") : tok_shard_end_item(shard, key, record.bytes, why);
+    text_free(&record);
+    return result;
+}
+
+/* Ends become offsets: a 0 in front. */
+static int64_t *offsets(const int64_t *ends, size_t count)
+{
+    int64_t *result = malloc((count + 1) * sizeof *result);
+    if (!result)
+        return NULL;
+    result[0] = 0;
+    if (count > 0)
+        memcpy(result + 1, ends, count * sizeof *result);
+    return result;
+}
+
+int tok_shard_write(struct tok_shard *shard, const char *path, const char *signature, int by_sequence, struct reason *why)
+{
+    int64_t *items = offsets(shard->item_ends, shard->items), *sequences = offsets(shard->sequence_ends, shard->sequences),
+            *item_sequences = offsets(shard->item_sequences, shard->items);
+    text_add_string(&shard->records, shard->items == 0 ? "[]" : "]");
+    struct shard_tensor tensors[] = {
+        {"offsets", SHARD_I64, 1, {shard->items + 1, 1}, items},
+        {"sequence_offsets", SHARD_I64, 1, {shard->sequences + 1, 1}, sequences},
+        {"item_sequences", SHARD_I64, 1, {shard->items + 1, 1}, item_sequences},
+        {"ids", SHARD_I32, 1, {shard->tokens.count, 1}, shard->tokens.ids},
+    };
+    if (!by_sequence)
+        tensors[1] = tensors[3];
+    int result = !items || !sequences || !item_sequences || shard->records.failed
+                     ? fail(why, "out of memory")
+                     : shard_write(path, TOK_FORMAT, signature, shard->records.bytes, tensors, by_sequence ? 4 : 2, why);
+    free(items);
+    free(sequences);
+    free(item_sequences);
+    return result;
+}
+
+void tok_shard_free(struct tok_shard *shard)
+{
+    free(shard->tokens.ids);
+    free(shard->item_ends);
+    free(shard->sequence_ends);
+    free(shard->item_sequences);
+    text_free(&shard->records);
+    *shard = (struct tok_shard){0};
+}

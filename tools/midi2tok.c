@@ -1,0 +1,289 @@
+/* midi2tok: MIDI files to tokens.
+ *
+ * IN is a MIDI file and OUT a MidiTok token file (JSON), or, where OUT ends in .tok, IN is a shard list of plan's (item_list.h) and OUT a shard
+ * (shard.h). In a shard an item that cannot be tokenized is quarantined: it keeps its place, with the reason. A file that is no longer what
+ * plan saw fails the shard, because the shard's name says what is in it. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/atomic_file.h"
+#include "lib/grid_score.h"
+#include "lib/hash.h"
+#include "lib/item_list.h"
+#include "lib/message.h"
+#include "lib/midi_file.h"
+#include "lib/midi_record.h"
+#include "lib/progress.h"
+#include "lib/remi.h"
+#include "lib/text_buffer.h"
+#include "lib/tok_shard.h"
+#include "lib/whole_file.h"
+
+/* To be raised whenever the same file gives other tokens or another record than before. */
+#define ALGORITHM 1
+
+/* What a file may give at most: no music comes near it, but a single absurd time would give hundreds of millions of empty bars. */
+#define MOST_TOKENS(file_bytes) ((size_t)4 * 1024 * 1024 + 8 * (file_bytes))
+
+static const char usage[] =
+    "usage: midi2tok [options] IN OUT\n"
+    "Turns a MIDI file IN into a MidiTok token file OUT (JSON), or, if OUT ends in .tok, a shard list IN into a shard OUT.\n"
+    "  --tokenizer NAME  the tokenization: REMI (the default), in MidiTok's default configuration with programs on\n"
+    "  --no-programs     MidiTok's plain default: no Program tokens, one list of tokens per track\n"
+    "  --batch-size N    items between reports of progress (32)\n"
+    "  --signature       print the hash of everything but the input that decides the output\n"
+    "  --help, --version\n";
+
+struct settings { const char *tokenizer; int programs; };
+
+/* Everything that is kept from file to file. */
+struct work {
+    struct settings settings;
+    struct whole_file file;
+    struct midi_file midi;
+    struct grid_score score;
+    struct tok_shard shard;
+    struct text_buffer record;
+};
+
+static void free_work(struct work *work)
+{
+    whole_file_free(&work->file);
+    midi_file_free(&work->midi);
+    grid_score_free(&work->score);
+    tok_shard_free(&work->shard);
+    text_free(&work->record);
+}
+
+static void signature_of(const struct settings *settings, char hex[HASH_HEX + 1])
+{
+    char text[128];
+    int length = snprintf(text, sizeof text, "midi2tok %d %s %s", ALGORITHM, settings->tokenizer, settings->programs ? "programs" : "no programs");
+    hash_to_hex(hash_bytes(text, (size_t)length), hex);
+}
+
+/* Appends the tokens of the file in work->file to the shard, sequence by sequence. */
+static int tokenize(struct work *work, struct reason *why)
+{
+    int programs = work->settings.programs;
+    if (midi_file_read(work->file.bytes, work->file.count, &work->midi, why) < 0)
+        return -1;
+    if (work->midi.note_count == 0)
+        return fail(why, "no notes");
+    if (grid_score_make(&work->midi, programs, &work->score, why) < 0)
+        return -1;
+    if (work->score.sequence_count == 0)
+        return fail(why, "no notes from pitch %d to %d (drums: %d to %d)", GRID_LOWEST_PITCH, GRID_HIGHEST_PITCH, GRID_LOWEST_DRUM, GRID_HIGHEST_DRUM);
+    size_t most = work->shard.tokens.count + MOST_TOKENS(work->file.count);
+    for (size_t i = 0; i < work->score.sequence_count; i++)
+        if (remi_encode(&work->score, &work->score.sequences[i], programs, most, &work->shard.tokens, why) < 0 ||
+            tok_shard_end_sequence(&work->shard, why) < 0)
+            return -1;
+    return 0;
+}
+
+/* ---- a single file ---- */
+
+static void add_ids(struct text_buffer *out, const int32_t *ids, size_t count)
+{
+    text_add_string(out, "[");
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            text_add_string(out, ", ");
+        text_add_integer(out, ids[i]);
+    }
+    text_add_string(out, "]");
+}
+
+/* As MidiTok's save_tokens writes it: a flat list for a single stream, otherwise a list per track, and which program plays it. */
+static void add_token_file(struct text_buffer *out, const struct work *work)
+{
+    const struct tok_shard *shard = &work->shard;
+    text_add_string(out, "{\"ids\": ");
+    if (work->settings.programs) {
+        add_ids(out, shard->tokens.ids, shard->tokens.count);
+        text_add_string(out, ", \"ids_encoded\": false}");
+        return;
+    }
+    int64_t begin = 0;
+    for (size_t i = 0; i < shard->sequences; i++) {
+        text_add_string(out, i > 0 ? ", " : "[");
+        add_ids(out, shard->tokens.ids + begin, (size_t)(shard->sequence_ends[i] - begin));
+        begin = shard->sequence_ends[i];
+    }
+    text_add_string(out, "], \"ids_encoded\": ");
+    for (size_t i = 0; i < shard->sequences; i++)
+        text_add_string(out, i > 0 ? ", false" : "[false");
+    text_add_string(out, "], \"programs\": ");
+    for (size_t i = 0; i < shard->sequences; i++)
+        text_printf(out, "%s[%d, %s]", i > 0 ? ", " : "[", work->score.sequences[i].program, work->score.sequences[i].is_drum ? "true" : "false");
+    text_add_string(out, "]}");
+}
+
+static int write_token_file(const struct work *work, const char *path, struct reason *why)
+{
+    struct text_buffer text = {0};
+    add_token_file(&text, work);
+    if (text.failed) {
+        text_free(&text);
+        return fail(why, "out of memory");
+    }
+    struct atomic_file *out = atomic_file_open(path, why);
+    if (out)
+        atomic_file_write(out, text.bytes, text.count);
+    int result = out ? atomic_file_commit(out, why) : -1;
+    text_free(&text);
+    return result;
+}
+
+static int tokenize_file(struct work *work, const char *in, const char *out)
+{
+    struct reason why;
+    if (whole_file_read(in, &work->file, &why) < 0 || tokenize(work, &why) < 0) {
+        message(MESSAGE_ERROR, in, "not tokenized: %s", why.text);
+        return 1;
+    }
+    if (write_token_file(work, out, &why) < 0) {
+        message(MESSAGE_ERROR, out, "%s", why.text);
+        return 1;
+    }
+    return 0;
+}
+
+/* ---- a shard ---- */
+
+enum outcome { DONE, QUARANTINED, CHANGED, FAILED };
+
+/* FAILED with `why`; the other outcomes are in the shard or reported. */
+static enum outcome add_item(struct work *work, const struct item *item, struct reason *why)
+{
+    const char *error = item->unusable;
+    if (!error && (whole_file_read(item->value, &work->file, why) < 0 || !hash_equal(hash_bytes(work->file.bytes, work->file.count), item->key))) {
+        message(MESSAGE_ERROR, item->value, "changed during the run; run make again");
+        return CHANGED;
+    }
+    if (!error && tokenize(work, why) < 0)
+        error = why->text;
+    if (error) {
+        message(MESSAGE_WARNING, item->value, "not tokenized: %s", error);
+        return tok_shard_quarantine(&work->shard, item->key, error, why) < 0 ? FAILED : QUARANTINED;
+    }
+    text_clear(&work->record);
+    add_midi_record(&work->record, &work->midi);
+    if (work->record.failed) {
+        fail(why, "out of memory");
+        return FAILED;
+    }
+    return tok_shard_end_item(&work->shard, item->key, work->record.bytes, why) < 0 ? FAILED : DONE;
+}
+
+/* All items are looked at even if one has changed, so that all that have are named. Returns how many, or -1 with `why`. */
+static long add_items(struct work *work, const struct item_list *list, size_t batch, struct reason *why)
+{
+    long changed = 0;
+    uint64_t items = 0, quarantined = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        enum outcome outcome = add_item(work, &list->items[i], why);
+        if (outcome == FAILED)
+            return -1;
+        changed += outcome == CHANGED;
+        quarantined += outcome == QUARANTINED;
+        items++;
+        if (items == batch || i + 1 == list->count) {
+            progress_add(items, quarantined);
+            items = quarantined = 0;
+        }
+    }
+    return changed;
+}
+
+static int tokenize_shard(struct work *work, const char *in, const char *out, size_t batch)
+{
+    struct item_list list;
+    struct reason why;
+    if (item_list_read(in, &list, &why) < 0) {
+        message(MESSAGE_ERROR, in, "%s", why.text);
+        return 1;
+    }
+    progress_join(PROGRESS_MIDI);
+    long changed = add_items(work, &list, batch, &why);
+    item_list_free(&list);
+    if (changed > 0)
+        return 1;
+    char signature[HASH_HEX + 1];
+    signature_of(&work->settings, signature);
+    if (changed < 0 || tok_shard_write(&work->shard, out, signature, !work->settings.programs, &why) < 0) {
+        message(MESSAGE_ERROR, out, "%s", why.text);
+        return 1;
+    }
+    return 0;
+}
+
+/* ---- the program ---- */
+
+static int ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), tail = strlen(end);
+    return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+static int whole_number(const char *text, size_t *number)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || value < 1 || value > 1 << 20)
+        return -1;
+    *number = (size_t)value;
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    enum { TOKENIZER = 256, NO_PROGRAMS, BATCH, SIGNATURE, HELP, VERSION };
+    static const struct option options[] = {
+        {"tokenizer", required_argument, NULL, TOKENIZER},
+        {"no-programs", no_argument, NULL, NO_PROGRAMS},
+        {"batch-size", required_argument, NULL, BATCH},
+        {"signature", no_argument, NULL, SIGNATURE},
+        {"help", no_argument, NULL, HELP},
+        {"version", no_argument, NULL, VERSION},
+        {0},
+    };
+    struct work work = {.settings = {.tokenizer = "REMI", .programs = 1}};
+    size_t batch = 32;
+    int print_signature = 0;
+    if (message_init(argv[0]) < 0)
+        return 2;
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        switch (option) {
+        case TOKENIZER:
+            if (strcmp(optarg, "REMI") != 0)
+                return usage_error("TOKENIZER=%s: unknown; accepted: REMI", optarg);
+            break;
+        case NO_PROGRAMS: work.settings.programs = 0; break;
+        case BATCH:
+            if (whole_number(optarg, &batch) < 0)
+                return usage_error("BATCH_SIZE=%s: a whole number from 1 to %d is needed", optarg, 1 << 20);
+            break;
+        case SIGNATURE: print_signature = 1; break;
+        case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
+        case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
+        default: return 2;
+        }
+    }
+    if (print_signature) {
+        char signature[HASH_HEX + 1];
+        signature_of(&work.settings, signature);
+        return puts(signature) < 0 || fflush(stdout) ? 1 : 0;
+    }
+    if (argc - optind != 2)
+        return usage_error("IN and OUT are needed");
+    const char *in = argv[optind], *out = argv[optind + 1];
+    if (strcmp(out, "-") == 0)
+        return usage_error("OUT is a file; tokens are not written to the terminal");
+    int result = ends_with(out, ".tok") ? tokenize_shard(&work, in, out, batch) : tokenize_file(&work, in, out);
+    free_work(&work);
+    return result;
+}
