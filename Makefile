@@ -47,8 +47,8 @@ one_of = $(if $(filter $(2),$($(1))),,$(error $(1)=$($(1)): unknown; it is one o
 $(call one_of,USE_GPU,0 1)$(call one_of,STRICT,0 1)$(call one_of,FSYNC,0 1)$(call one_of,V,0 1)
 $(call one_of,BUILD,release debug asan tsan)$(call one_of,LOG_LEVEL,debug info warning error critical)
 
-MIDI2TOK_OPTIONS = --tokenizer '$(TOKENIZER)' --batch-size '$(BATCH_SIZE)'
-TEXT2EMB_OPTIONS = --model "$$MODEL" --precision '$(PRECISION)' --batch-size '$(BATCH_SIZE)' \
+MIDI2TOK = $(B)/midi2tok --tokenizer '$(TOKENIZER)' --batch-size '$(BATCH_SIZE)'
+TEXT2EMB = $(B)/text2emb --model "$$MODEL" --precision '$(PRECISION)' --batch-size '$(BATCH_SIZE)' \
   $(if $(POOLING),--pooling '$(POOLING)') $(if $(NORMALIZE),--normalize '$(NORMALIZE)')
 
 # ---- goals ----

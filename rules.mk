@@ -15,18 +15,16 @@ include $(PLAN)/plan.mk
 ifndef MAKE_RESTARTS
 $(PLAN)/plan.mk: $(DATA_PROGRAMS) FORCE
 	@[ -d "$$MODEL" ] || { echo "make: MODEL=$$MODEL: no such folder; run 'make setup' for the default model" >&2; exit 1; }
-	@tok=$$($(B)/midi2tok $(MIDI2TOK_OPTIONS) --signature); emb=$$($(B)/text2emb $(TEXT2EMB_OPTIONS) --signature); \
-	  piece=$$($(B)/combine --signature); \
-	  $(B)/plan --tok-signature "$$tok" --emb-signature "$$emb" --piece-signature "$$piece" --batch-size "$$BATCH_SIZE" \
-	    --checkpoint-interval "$$CHECKPOINT_INTERVAL" --midi-field "$$MIDI_FIELD" --text-field "$$TEXT_FIELD" \
-	    --output "$$OUTPUT_DIR" --output-settings '$(OUTPUT_FILES)' "$$INPUT" $(WORK_DIR)
+	@$(B)/plan --tok $(call quote,$(MIDI2TOK)) --emb $(call quote,$(TEXT2EMB)) --piece $(B)/combine \
+	  $(DATA_PROGRAMS:%=--depends %) --depends "$$MODEL" --batch-size "$$BATCH_SIZE" --checkpoint-interval "$$CHECKPOINT_INTERVAL" \
+	  --midi-field "$$MIDI_FIELD" --text-field "$$TEXT_FIELD" --output "$$OUTPUT_DIR" --output-settings '$(OUTPUT_FILES)' "$$INPUT" $(WORK_DIR)
 endif
 
 $(TOK_DIR)/%.tok:
-	$(Q)$(B)/midi2tok $(MIDI2TOK_OPTIONS) $(PLAN)/$*.midi $@
+	$(Q)$(MIDI2TOK) $(PLAN)/$*.midi $@
 
 $(EMB_DIR)/%.emb:
-	$(Q)$(B)/text2emb $(TEXT2EMB_OPTIONS) $(PLAN)/$*.text $@
+	$(Q)$(TEXT2EMB) $(PLAN)/$*.text $@
 
 $(WORK_DIR)/pieces/%.piece:
 	$(Q)$(B)/combine --tok $(filter %.tok,$|) --emb $(filter %.emb,$|) $(PLAN)/$*.pairs $@

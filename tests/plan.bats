@@ -3,11 +3,9 @@
 
 load dataset
 
-zeros=00000000000000000000000000000000
-
-# plan_pairs: runs plan on $data/pairs.json.
+# plan_pairs: runs plan on $data/pairs.json. Only combine's signature is needed to name shards, so it stands for all three.
 plan_pairs() {
-    "$programs/plan" --tok-signature $zeros --emb-signature $zeros --piece-signature $zeros "$@" "$data/pairs.json" "$work"
+    "$programs/plan" --tok "$programs/combine" --emb "$programs/combine" --piece "$programs/combine" --depends "$programs/combine" "$@" "$data/pairs.json" "$work"
 }
 
 # synthetic_pairs N: pairs whose MIDI files do not exist; the texts name the shards.

@@ -26,14 +26,17 @@
 #include "lib/progress.h"
 #include "lib/shard_cut.h"
 #include "lib/shard_lists.h"
+#include "lib/signature_cache.h"
 #include "lib/stat_index.h"
 #include "lib/text_buffer.h"
 
 static const char usage[] =
     "usage: plan [options] INPUT WORK_DIR\n"
     "Reads the pairs in INPUT and writes WORK_DIR/plan: the shards' lists and plan.mk.\n"
-    "  --tok-signature S, --emb-signature S, --piece-signature S\n"
-    "                            what midi2tok, text2emb and combine print with --signature (required)\n"
+    "  --tok COMMAND, --emb COMMAND, --piece COMMAND\n"
+    "                            midi2tok, text2emb and combine with their options, as the shell takes them: their\n"
+    "                            --signature becomes part of the shards' names (required)\n"
+    "  --depends PATH            a file or folder whose contents decide a signature (programs, model; may be repeated)\n"
     "  --batch-size N            pairs in a batch, the smallest usual shard (32)\n"
     "  --checkpoint-interval N   batches in the largest shard (10)\n"
     "  --midi-field NAME, --text-field NAME\n"
@@ -42,9 +45,13 @@ static const char usage[] =
     "  --output-settings TEXT    what else decides the outputs\n"
     "  --help, --version\n";
 
+enum { TOK, EMB, PIECE, STAGES, MOST_DEPENDS = 16 };
+
 struct plan {
     const char *input, *work, *output, *output_settings;
-    const char *tok, *emb, *piece; /* signatures */
+    const char *commands[STAGES], *depends[MOST_DEPENDS]; /* the programs with their options; what their signatures depend on */
+    size_t depend_count;
+    char signatures[STAGES][HASH_HEX + 1];
     struct pair_fields fields;
     size_t batch, interval;
     /* found by the first pass */
@@ -116,25 +123,55 @@ static char *index_path(const struct plan *plan)
     return asprintf(&path, "%s/plan/%.16s.index", plan->work, hex) < 0 ? NULL : path;
 }
 
-static int write_lists(struct plan *plan, const struct shard_settings *settings, struct reason *why)
+static int find_signatures(struct plan *plan, struct stat_index *index, struct reason *why)
+{
+    char *cache = NULL;
+    if (asprintf(&cache, "%s/plan/signatures", plan->work) < 0)
+        return fail(why, "out of memory");
+    int result = 0;
+    for (int stage = 0; result == 0 && stage < STAGES; stage++)
+        result = signature_find(index, cache, plan->commands[stage], plan->depends, plan->depend_count, plan->signatures[stage], why);
+    free(cache);
+    return result;
+}
+
+static int write_shards(struct plan *plan, struct stat_index *index, struct reason *why)
+{
+    char *lists = NULL, *seed = NULL;
+    int result = asprintf(&lists, "%s/plan", plan->work) < 0 ||
+                         asprintf(&seed, "piece 1 %s %s %s", plan->signatures[TOK], plan->signatures[EMB], plan->signatures[PIECE]) < 0
+                     ? fail(why, "out of memory")
+                     : 0;
+    struct shard_settings settings = {.input = plan->input, .lists = lists, .piece_seed = seed};
+    plan->lists = result == 0 ? shard_lists_open(&settings, index, why) : NULL;
+    result = plan->lists ? pairs_read(plan->input, &plan->fields, add_to_shard, plan, why) : -1;
+    if (result == 0 && plan->pairs_done != plan->pairs)
+        result = fail(why, "changed while it was read; run make again");
+    if (result == 0 && plan->shard_count > 0)
+        result = finish_shard(plan, why);
+    shard_lists_close(plan->lists);
+    free(lists);
+    free(seed);
+    return result;
+}
+
+static int write_lists(struct plan *plan, struct reason *why)
 {
     char *path = index_path(plan);
     struct stat_index *index = path ? stat_index_open(path, why) : NULL;
     free(path);
     if (!index)
         return path ? -1 : fail(why, "out of memory");
-    plan->lists = shard_lists_open(settings, index, why);
-    int result = plan->lists ? pairs_read(plan->input, &plan->fields, add_to_shard, plan, why) : -1;
-    if (result == 0 && plan->pairs_done != plan->pairs)
-        result = fail(why, "changed while it was read; run make again");
-    if (result == 0 && plan->shard_count > 0)
-        result = finish_shard(plan, why);
-    shard_lists_close(plan->lists);
+    int result = find_signatures(plan, index, why);
+    size_t read = stat_index_files_read(index), known = stat_index_files_known(index);
+    if (result == 0)
+        result = write_shards(plan, index, why);
     if (result < 0) {
         stat_index_abandon(index);
         return -1;
     }
-    message(MESSAGE_DEBUG, plan->input, "%zu MIDI files read, %zu unchanged since the last plan", stat_index_files_read(index), stat_index_files_known(index));
+    message(MESSAGE_DEBUG, plan->input, "%zu MIDI files read, %zu unchanged since the last plan", stat_index_files_read(index) - read,
+            stat_index_files_known(index) - known);
     return stat_index_close(index, why);
 }
 
@@ -169,7 +206,7 @@ static size_t count_stage(const struct plan *plan, struct stage_shard *sorted, e
     for (size_t i = 0; i < plan->shard_count; i++) {
         if (i > 0 && compare_names(&sorted[i - 1], &sorted[i]) == 0)
             continue;
-        int found = stage == PROGRESS_MIDI ? exists(plan, "tok", plan->tok, sorted[i].name, "tok") : exists(plan, "emb", plan->emb, sorted[i].name, "emb");
+        int found = stage == PROGRESS_MIDI ? exists(plan, "tok", plan->signatures[TOK], sorted[i].name, "tok") : exists(plan, "emb", plan->signatures[EMB], sorted[i].name, "emb");
         *total += sorted[i].items;
         *finished += found ? sorted[i].items : 0;
         missing += !found;
@@ -234,7 +271,7 @@ static int write_plan_mk(const struct plan *plan, const char *outputs, int curre
     struct text_buffer text = {0};
     char *path = NULL;
     text_printf(&text, "# Written by plan; rules.mk says what is done with it.\n");
-    text_printf(&text, "TOK_SIGNATURE := %s\nEMB_SIGNATURE := %s\n", plan->tok, plan->emb);
+    text_printf(&text, "TOK_SIGNATURE := %s\nEMB_SIGNATURE := %s\n", plan->signatures[TOK], plan->signatures[EMB]);
     text_printf(&text, "OUTPUTS_HASH := %s\nOUTPUTS_CURRENT := %s\nPIECES :=", outputs, current ? "yes" : "");
     for (size_t i = 0; i < plan->shard_count; i++)
         add_hash(&text, " \\\n$(WORK_DIR)/pieces/", plan->shards[i].piece, ".piece");
@@ -274,48 +311,34 @@ static void sweep(const char *folder, int levels)
 
 static int make_plan(struct plan *plan, struct reason *why)
 {
-    char *lists = NULL, *seed = NULL;
-    int result = asprintf(&lists, "%s/plan", plan->work) < 0 || asprintf(&seed, "piece 1 %s %s %s", plan->tok, plan->emb, plan->piece) < 0
-                     ? fail(why, "out of memory")
-                     : cut(plan, why);
+    struct hash outputs;
+    char hex[HASH_HEX + 1], *lists = NULL;
+    if (asprintf(&lists, "%s/plan", plan->work) < 0)
+        return fail(why, "out of memory");
+    int result = cut(plan, why);
     if (result == 0)
         result = make_folders(lists, why);
-    if (result == 0) {
-        sweep(plan->work, 2);
-        if (plan->output)
-            sweep(plan->output, 0);
-        struct shard_settings settings = {.input = plan->input, .lists = lists, .piece_seed = seed};
-        result = write_lists(plan, &settings, why);
-    }
-    struct hash outputs;
-    if (result == 0)
-        result = write_pieces(plan, &outputs, why);
-    if (result == 0) {
-        char hex[HASH_HEX + 1];
-        hash_to_hex(outputs, hex);
-        int current = plan->output && output_record_is_current(plan->output, hex);
-        result = start_progress(plan, current, why);
-        if (result == 0)
-            result = write_plan_mk(plan, hex, current, why);
-    }
     free(lists);
-    free(seed);
-    return result;
-}
-
-static int is_signature(const char *text)
-{
-    struct hash value;
-    return text && strlen(text) == HASH_HEX && hash_from_hex(text, &value) == 0;
+    if (result < 0)
+        return -1;
+    sweep(plan->work, 2);
+    if (plan->output)
+        sweep(plan->output, 0);
+    if (write_lists(plan, why) < 0 || write_pieces(plan, &outputs, why) < 0)
+        return -1;
+    hash_to_hex(outputs, hex);
+    int current = plan->output && output_record_is_current(plan->output, hex);
+    return start_progress(plan, current, why) < 0 ? -1 : write_plan_mk(plan, hex, current, why);
 }
 
 int main(int argc, char **argv)
 {
-    enum { TOK = 256, EMB, PIECE, BATCH, INTERVAL, MIDI_FIELD, TEXT_FIELD, OUTPUT, OUTPUT_SETTINGS, HELP, VERSION };
+    enum { DEPENDS = 256, BATCH, INTERVAL, MIDI_FIELD, TEXT_FIELD, OUTPUT, OUTPUT_SETTINGS, HELP, VERSION };
     static const struct option options[] = {
-        {"tok-signature", required_argument, NULL, TOK},
-        {"emb-signature", required_argument, NULL, EMB},
-        {"piece-signature", required_argument, NULL, PIECE},
+        {"tok", required_argument, NULL, TOK},
+        {"emb", required_argument, NULL, EMB},
+        {"piece", required_argument, NULL, PIECE},
+        {"depends", required_argument, NULL, DEPENDS},
         {"batch-size", required_argument, NULL, BATCH},
         {"checkpoint-interval", required_argument, NULL, INTERVAL},
         {"midi-field", required_argument, NULL, MIDI_FIELD},
@@ -332,9 +355,14 @@ int main(int argc, char **argv)
         return 2;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
-        case TOK: plan.tok = optarg; break;
-        case EMB: plan.emb = optarg; break;
-        case PIECE: plan.piece = optarg; break;
+        case TOK:
+        case EMB:
+        case PIECE: plan.commands[option] = optarg; break;
+        case DEPENDS:
+            if (plan.depend_count == MOST_DEPENDS)
+                return usage_error("more than %d times --depends", MOST_DEPENDS);
+            plan.depends[plan.depend_count++] = optarg;
+            break;
         case BATCH:
             if (whole_number(optarg, 1, 1 << 20, &plan.batch) < 0)
                 return usage_error("BATCH_SIZE=%s: a whole number from 1 to %d is needed", optarg, 1 << 20);
@@ -354,8 +382,8 @@ int main(int argc, char **argv)
     }
     if (argc - optind != 2)
         return usage_error("INPUT and WORK_DIR are needed");
-    if (!is_signature(plan.tok) || !is_signature(plan.emb) || !is_signature(plan.piece))
-        return usage_error("--tok-signature, --emb-signature and --piece-signature need %d hexadecimal digits each", HASH_HEX);
+    if (!plan.commands[TOK] || !plan.commands[EMB] || !plan.commands[PIECE])
+        return usage_error("--tok, --emb and --piece are needed");
     plan.input = argv[optind];
     plan.work = argv[optind + 1];
     int result = make_plan(&plan, &why);

@@ -1,0 +1,146 @@
+#include "signature_cache.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "atomic_file.h"
+#include "text_buffer.h"
+#include "whole_file.h"
+
+/* The file: lines "<key> <signature> <hash of the two>", the latest first. */
+enum { LINE = 3 * HASH_HEX + 3, MOST_LINES = 64 };
+
+static int hash_file(struct stat_index *index, const char *path, struct text_buffer *contents, struct reason *why)
+{
+    struct hash key;
+    struct reason inner;
+    char hex[HASH_HEX + 1];
+    if (stat_index_hash(index, path, &key, &inner) < 0)
+        return fail(why, "%s: %s", path, inner.text);
+    hash_to_hex(key, hex);
+    text_printf(contents, "%s ", hex);
+    return 0;
+}
+
+/* A folder's files in the order of their names, two folders deep, as models keep them. */
+static int hash_folder(struct stat_index *index, const char *folder, int levels, struct text_buffer *contents, struct reason *why)
+{
+    struct dirent **entries;
+    int count = scandir(folder, &entries, NULL, alphasort), result = 0;
+    if (count < 0)
+        return fail_errno(why, "%s", folder);
+    for (int i = 0; i < count; i++) {
+        char *path = NULL;
+        struct stat status;
+        if (result == 0 && entries[i]->d_name[0] != '.') {
+            if (asprintf(&path, "%s/%s", folder, entries[i]->d_name) < 0) {
+                path = NULL;
+                result = fail(why, "out of memory");
+            } else if (stat(path, &status) == 0) {
+                text_printf(contents, "%s ", entries[i]->d_name);
+                if (S_ISREG(status.st_mode))
+                    result = hash_file(index, path, contents, why);
+                else if (S_ISDIR(status.st_mode) && levels > 0)
+                    result = hash_folder(index, path, levels - 1, contents, why);
+            }
+        }
+        free(path);
+        free(entries[i]);
+    }
+    free(entries);
+    return result;
+}
+
+static int contents_key(struct stat_index *index, const char *command, const char *const depends[], size_t count, struct hash *key, struct reason *why)
+{
+    struct text_buffer contents = {0};
+    struct stat status;
+    int result = 0;
+    text_printf(&contents, "%s\n", command);
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = stat(depends[i], &status) == 0 && S_ISDIR(status.st_mode) ? hash_folder(index, depends[i], 2, &contents, why)
+                                                                            : hash_file(index, depends[i], &contents, why);
+    if (result == 0 && contents.failed)
+        result = fail(why, "out of memory");
+    *key = hash_bytes(contents.bytes, contents.count);
+    text_free(&contents);
+    return result;
+}
+
+static void line_of(const char *key, const char *signature, char line[LINE + 1])
+{
+    char pair[2 * HASH_HEX + 2], check[HASH_HEX + 1];
+    snprintf(pair, sizeof pair, "%s %s", key, signature);
+    hash_to_hex(hash_bytes(pair, strlen(pair)), check);
+    snprintf(line, LINE + 1, "%s %s\n", pair, check);
+}
+
+/* Whether `line` is sound and has this key; then its signature. */
+static int line_answers(const char *line, const char *key, char signature[HASH_HEX + 1])
+{
+    struct hash value;
+    char expected[LINE + 1];
+    if (strncmp(line, key, HASH_HEX) != 0 || hash_from_hex(line + HASH_HEX + 1, &value) < 0)
+        return 0;
+    hash_to_hex(value, signature);
+    line_of(key, signature, expected);
+    return strncmp(line, expected, LINE) == 0;
+}
+
+static int ask_program(const char *command, char hex[HASH_HEX + 1], struct reason *why)
+{
+    char *asking = NULL, answer[HASH_HEX + 2] = "";
+    struct hash value;
+    if (asprintf(&asking, "%s --signature", command) < 0)
+        return fail(why, "out of memory");
+    FILE *program = popen(asking, "re");
+    int told = program && fgets(answer, sizeof answer, program) != NULL;
+    int ended = program ? pclose(program) : -1;
+    int result = ended == 0 && told && hash_from_hex(answer, &value) == 0 ? 0 : fail(why, "no signature from: %s", asking);
+    if (result == 0)
+        hash_to_hex(value, hex);
+    free(asking);
+    return result;
+}
+
+static int remember(const char *cache, const struct whole_file *earlier, const char *key, const char *signature, struct reason *why)
+{
+    struct text_buffer lines = {0};
+    char line[LINE + 1];
+    line_of(key, signature, line);
+    text_add(&lines, line, LINE);
+    size_t kept = earlier->count / LINE < MOST_LINES - 1 ? earlier->count / LINE : MOST_LINES - 1;
+    text_add(&lines, (const char *)earlier->bytes, kept * LINE);
+    int result = lines.failed ? fail(why, "out of memory") : atomic_file_put_if_changed(cache, lines.bytes, lines.count, why);
+    text_free(&lines);
+    return result;
+}
+
+int signature_find(struct stat_index *index, const char *cache, const char *command, const char *const depends[], size_t count,
+                   char hex[HASH_HEX + 1], struct reason *why)
+{
+    struct whole_file earlier = {0};
+    struct hash before, after;
+    char key[HASH_HEX + 1];
+    if (contents_key(index, command, depends, count, &before, why) < 0)
+        return -1;
+    hash_to_hex(before, key);
+    if (whole_file_read(cache, &earlier, NULL) < 0)
+        earlier.count = 0;
+    int result = 0, known = 0;
+    for (size_t at = 0; !known && at + LINE <= earlier.count; at += LINE)
+        known = line_answers((const char *)earlier.bytes + at, key, hex);
+    if (!known) {
+        result = ask_program(command, hex, why);
+        if (result == 0)
+            result = contents_key(index, command, depends, count, &after, why);
+        /* Files that changed in between: the answer is the program's, but nobody knows for which contents. */
+        if (result == 0 && hash_equal(before, after))
+            result = remember(cache, &earlier, key, hex, why);
+    }
+    whole_file_free(&earlier);
+    return result;
+}

@@ -1,0 +1,19 @@
+/* The programs' signatures (`PROGRAM OPTIONS --signature`), without starting a program whose files have not changed.
+ *
+ * What a signature depends on, the program itself and the model's folder, is hashed through the stat index; if command and contents
+ * are those of an earlier time, the signature of that time holds. So a make with nothing to do starts no program but plan, and reads no weights. */
+#ifndef REPRISE_SIGNATURE_CACHE_H
+#define REPRISE_SIGNATURE_CACHE_H
+
+#include <stddef.h>
+
+#include "hash.h"
+#include "message.h"
+#include "stat_index.h"
+
+/* command: for the shell, without " --signature"; depends [count]: files and folders whose contents decide it. cache: the file of earlier
+ * answers; a damaged one is ignored. Fills `hex`. 0, or -1 with `why` (the program has said on stderr what it refused). */
+int signature_find(struct stat_index *index, const char *cache, const char *command, const char *const depends[], size_t count,
+                   char hex[HASH_HEX + 1], struct reason *why) __attribute__((warn_unused_result));
+
+#endif
