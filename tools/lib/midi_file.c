@@ -75,6 +75,7 @@ static uint16_t track_now(struct reading *reading, unsigned channel)
         reading->tracks[reading->track_count] =
             (struct chunk_track){.channel = (uint8_t)channel, .program = reading->program[channel], .kept = reading->controlled[channel]};
         reading->track_of[key] = (uint16_t)reading->track_count++;
+        reading->controlled[channel] = 0;
     }
     return reading->track_of[key];
 }
@@ -342,14 +343,6 @@ static int read_track(struct reading *reading, const uint8_t *at, const uint8_t 
     return 0;
 }
 
-static int is_letters(const uint8_t *at)
-{
-    for (int i = 0; i < 4; i++)
-        if (at[i] < 0x20 || at[i] > 0x7e)
-            return 0;
-    return 1;
-}
-
 static int read_chunks(struct reading *reading, const uint8_t *at, size_t tracks)
 {
     while (reading->chunk < tracks && at < reading->end) {
@@ -361,12 +354,9 @@ static int read_chunks(struct reading *reading, const uint8_t *at, size_t tracks
             return 0; /* too little for a chunk */
         }
         size_t length = big_endian(at + 4, 4);
-        if (length > left - 8) {
-            if (!is_track && !is_letters(at))
-                return 0; /* garbage behind the tracks */
+        if (length > left - 8)
             return fail(reading->why, "byte %zu: the file is truncated: a chunk of %zu bytes begins here, %zu are left", (size_t)(at - reading->bytes),
                         length, left - 8);
-        }
         if (is_track && read_track(reading, at + 8, at + 8 + length) < 0)
             return -1;
         at += 8 + length;
