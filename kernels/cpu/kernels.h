@@ -1,0 +1,52 @@
+/* The numeric kernels of the encoder on a CPU, in f32: one source (kernels_source.h), built once per instruction set, picked at run time.
+ *
+ * Promise: a row of a result depends on that row of the input alone, to the bit: every element is one chain of multiply-adds over k
+ * in ascending order, whatever the number of rows, their place among others and the memory they lie in. So texts can be packed
+ * one behind the other and need no padding. Across instruction sets the bits differ (an FMA rounds once, SSE twice).
+ *
+ * Why not a library's matrix product: measured on one AVX-512 core, this one is as fast as oneDNN's packed one, and
+ * a library may choose another order of summation for another number of rows. */
+#ifndef REPRISE_KERNELS_H
+#define REPRISE_KERNELS_H
+
+#include <stddef.h>
+
+#include "../../tools/lib/message.h"
+
+/* A linear layer y = x W^T + b, its weights packed for one instruction set: panels of `panel` outputs, each [inputs, panel], the last one
+ * filled up with zeros. */
+struct linear {
+    size_t inputs, outputs;
+    float *weights; /* [ceil(outputs / panel), inputs, panel] */
+    float *bias;    /* [outputs], filled up to whole panels */
+};
+
+enum linear_then {
+    LINEAR_STORE, /* y = x W^T + b */
+    LINEAR_GELU,  /* y = gelu(x W^T + b), by the error function */
+    LINEAR_ADD    /* y += x W^T + b (the residual connection) */
+};
+
+struct kernels {
+    const char *name;
+    size_t panel; /* outputs side by side in a panel of weights */
+    size_t rows;  /* rows that one pass over a panel takes: a good number of rows is a multiple */
+
+    /* Packs weights [outputs, inputs] as a model file holds them, into layer->weights, from output `first` on. */
+    void (*pack)(const struct linear *layer, const float *weights, size_t first, size_t outputs);
+    /* x [rows, inputs] and y [rows, outputs], each row `stride` floats behind the one before; y is not x. */
+    void (*linear)(const struct linear *layer, enum linear_then then, size_t rows, const float *x, size_t x_stride, float *y, size_t y_stride);
+    /* Self-attention of one text. qkv [tokens, 3 * heads * head_size]: queries, keys, values side by side; context [tokens, heads * head_size]. */
+    void (*attention)(size_t tokens, size_t heads, size_t head_size, const float *qkv, size_t qkv_stride, float *context, size_t context_stride, float *scratch);
+    /* Floats of scratch memory that attention needs for a text of this length. */
+    size_t (*attention_scratch)(size_t tokens, size_t head_size);
+    /* In place over rows of x [rows, width]: (x - mean) / sqrt(variance + epsilon) * gain + bias. */
+    void (*layer_norm)(size_t rows, size_t width, float *x, size_t stride, const float *gain, const float *bias, float epsilon);
+};
+
+/* The instruction sets this program was built for and this machine has, best first; NULL behind the last. */
+const struct kernels *kernels_available(size_t index);
+/* The best one, or the one that the environment variable KERNELS names (avx512, avx2, plain). NULL with `why` if that is not available. */
+const struct kernels *kernels_choose(struct reason *why) __attribute__((warn_unused_result));
+
+#endif

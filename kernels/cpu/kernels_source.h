@@ -1,0 +1,334 @@
+/* The one source of the kernels. A file kernels_<set>.c defines, then includes this:
+ *   KERNELS_NAME  the instruction set's name, as a token
+ *   LANES         floats in a vector register
+ *   ROWS, WIDTH   the tile of a product kept in registers: ROWS rows of WIDTH vectors (ROWS at most 14)
+ *   vector_larger(a, b), vector_sum(a), vector_largest(a): lanewise maximum; a vector's sum and maximum as a float
+ * Vectors are those of the compiler (GCC and clang), so arithmetic is written once. */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "kernels.h"
+
+#define PANEL (WIDTH * LANES)
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
+
+/* ---- vectors ---- */
+
+INLINE vector load(const float *at)
+{
+    vector v;
+    memcpy(&v, at, sizeof v);
+    return v;
+}
+
+INLINE void store(float *at, vector v)
+{
+    memcpy(at, &v, sizeof v);
+}
+
+INLINE vector all(float x)
+{
+    return x - (vector){0};
+}
+
+INLINE vector load_some(const float *at, size_t count)
+{
+    float lanes[LANES] = {0};
+    memcpy(lanes, at, count * sizeof *at);
+    return load(lanes);
+}
+
+INLINE void store_some(float *at, vector v, size_t count)
+{
+    memcpy(at, &v, count * sizeof *at);
+}
+
+/* ---- matrix product: register tiles over packed panels ---- */
+
+/* What the products after this one will read: fetched into the second-level cache meanwhile, `step` bytes further every fourth k. */
+struct ahead { const char *at; size_t step; };
+
+/* The multiply-adds of one tile: a [rows, k] times one panel b [k, PANEL]. `rows` is a constant where this is inlined, so the tile lives in registers. */
+INLINE void multiply(const size_t rows, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead, vector tile[ROWS][WIDTH])
+{
+    for (size_t p = 0; p < k; p++) {
+        if (p % 4 == 0) {
+            __builtin_prefetch(ahead.at, 0, 2);
+            ahead.at += ahead.step;
+        }
+        vector panel[WIDTH];
+        UNROLL for (size_t j = 0; j < WIDTH; j++)
+            panel[j] = load(b + p * PANEL + j * LANES);
+        UNROLL for (size_t i = 0; i < rows; i++) {
+            vector x = all(a[i * a_stride + p]);
+            UNROLL for (size_t j = 0; j < WIDTH; j++)
+                tile[i][j] += x * panel[j];
+        }
+    }
+}
+
+/* One tile of c = a b + bias, or c += a b + bias; `columns` of the panel's are stored. */
+INLINE void product_rows(const size_t rows, size_t k, const float *a, size_t a_stride, const float *b, const float *bias, struct ahead ahead, int add, float *c,
+                         size_t c_stride, size_t columns)
+{
+    vector tile[ROWS][WIDTH];
+    UNROLL for (size_t i = 0; i < rows; i++)
+        UNROLL for (size_t j = 0; j < WIDTH; j++)
+            tile[i][j] = bias ? load(bias + j * LANES) : all(0);
+    multiply(rows, k, a, a_stride, b, ahead, tile);
+    if (columns == PANEL) {
+        UNROLL for (size_t i = 0; i < rows; i++)
+            UNROLL for (size_t j = 0; j < WIDTH; j++) {
+                float *at = c + i * c_stride + j * LANES;
+                store(at, add ? load(at) + tile[i][j] : tile[i][j]);
+            }
+        return;
+    }
+    float whole[ROWS][PANEL];
+    UNROLL for (size_t i = 0; i < rows; i++)
+        UNROLL for (size_t j = 0; j < WIDTH; j++)
+            store(&whole[i][j * LANES], tile[i][j]);
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < columns; j++)
+            c[i * c_stride + j] = add ? c[i * c_stride + j] + whole[i][j] : whole[i][j];
+}
+
+static __attribute__((noinline)) void product_tile(size_t rows, size_t k, const float *a, size_t a_stride, const float *b, const float *bias,
+                                                   struct ahead ahead, int add, float *c, size_t c_stride, size_t columns)
+{
+#define CASE(n) \
+    case n: \
+        if (n <= ROWS) \
+            product_rows(n <= ROWS ? n : ROWS, k, a, a_stride, b, bias, ahead, add, c, c_stride, columns); \
+        break;
+    switch (rows) {
+        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+    default: break;
+    }
+#undef CASE
+}
+
+/* ---- GELU ---- */
+
+/* gelu(x) = x Phi(x). Phi(u) = 1/2 + u P(u^2) on |u| <= 5.5, where Phi is 0 or 1 to within 2e-8; P is a polynomial in t = u^2 / (5.5^2 / 2) - 1,
+ * a minimax fit with an error of 1e-8 in Phi. Below -5.5, x itself is held there too, so that a rounding error of Phi is not multiplied by a large x. */
+INLINE vector gelu(vector x)
+{
+    static const float coefficients[] = {0.12855193f,   -0.064172335f, 0.04773763f,   -0.038792785f, 0.03207026f,     -0.026048262f,
+                                         0.020364566f,  -0.014999071f, 0.010227831f,  -0.0068199285f, 0.0046217754f,  -0.002418624f,
+                                         0.00072011072f, -0.00052915007f, 0.00063155772f, -0.00023641264f};
+    vector held = vector_larger(x, all(-5.5f));
+    vector u = -vector_larger(-held, all(-5.5f));
+    vector t = u * u * all(2 / (5.5f * 5.5f)) - all(1);
+    vector polynomial = all(coefficients[15]);
+    UNROLL for (int i = 14; i >= 0; i--)
+        polynomial = polynomial * t + all(coefficients[i]);
+    return held * (u * polynomial + all(0.5f));
+}
+
+static __attribute__((noinline)) void gelu_tile(size_t rows, size_t columns, float *c, size_t c_stride)
+{
+    for (size_t i = 0; i < rows; i++, c += c_stride) {
+        size_t j = 0;
+        for (; j + LANES <= columns; j += LANES)
+            store(c + j, gelu(load(c + j)));
+        if (j < columns)
+            store_some(c + j, gelu(load_some(c + j, columns - j)), columns - j);
+    }
+}
+
+/* ---- linear layers ---- */
+
+static void pack(const struct linear *layer, const float *weights, size_t first, size_t outputs)
+{
+    enum { STEP = 64 }; /* so few inputs at a time that the part of a panel being filled stays in the first-level cache */
+    for (size_t begin = 0; begin < layer->inputs; begin += STEP)
+        for (size_t o = 0; o < outputs; o++) {
+            const size_t output = first + o, end = begin + STEP < layer->inputs ? begin + STEP : layer->inputs;
+            float *column = layer->weights + output / PANEL * PANEL * layer->inputs + output % PANEL;
+            for (size_t p = begin; p < end; p++)
+                column[p * PANEL] = weights[o * layer->inputs + p];
+        }
+}
+
+static void linear(const struct linear *layer, enum linear_then then, size_t rows, const float *x, size_t x_stride, float *y, size_t y_stride)
+{
+    const size_t panel_bytes = layer->inputs * PANEL * sizeof(float), tiles = (rows + ROWS - 1) / ROWS;
+    const size_t share = panel_bytes / tiles; /* each tile fetches its share of the next panel */
+    for (size_t j = 0; j < layer->outputs; j += PANEL) {
+        const float *panel = layer->weights + j * layer->inputs;
+        struct ahead ahead = {(const char *)panel + panel_bytes, 4 * share / layer->inputs};
+        size_t columns = layer->outputs - j < PANEL ? layer->outputs - j : PANEL;
+        for (size_t i = 0; i < rows; i += ROWS) {
+            size_t some = rows - i < ROWS ? rows - i : ROWS;
+            float *c = y + i * y_stride + j;
+            product_tile(some, layer->inputs, x + i * x_stride, x_stride, panel, layer->bias + j, ahead, then == LINEAR_ADD, c, y_stride, columns);
+            ahead.at += share;
+            if (then == LINEAR_GELU)
+                gelu_tile(some, columns, c, y_stride);
+        }
+    }
+}
+
+/* ---- attention ---- */
+
+/* 2^x for x <= 0, within 2 units in the last place; 2^-126 below -126. */
+INLINE vector power_of_two(vector x)
+{
+    static const float coefficients[] = {1.0f, 0.69314718f, 0.24022652f, 0.05550327f, 0.009617995f, 0.0013400431f, 0.00015478018f};
+    const vector shift = all(12582912.0f); /* 1.5 * 2^23: added, it rounds to a whole number that stands in the low bits */
+    x = vector_larger(x, all(-126));
+    vector whole = x + shift;
+    vector rest = x - (whole - shift);
+    vector polynomial = all(coefficients[6]);
+    UNROLL for (int i = 5; i >= 0; i--)
+        polynomial = polynomial * rest + all(coefficients[i]);
+    return (vector)((integers)polynomial + ((integers)whole << 23));
+}
+
+/* Turns a row of scores into exp((score - largest) * scale), whose sum is returned. `columns` scores are filled up to whole panels. */
+INLINE float exponentials(float *row, size_t columns, size_t filled, float scale)
+{
+    for (size_t j = columns; j < filled; j++)
+        row[j] = -FLT_MAX / 4;
+    vector most = load(row);
+    for (size_t j = LANES; j < filled; j += LANES)
+        most = vector_larger(most, load(row + j));
+    const vector factor = all(scale * 1.44269504f);
+    const vector largest = all(vector_largest(most)) * factor;
+    vector sum = all(0);
+    for (size_t j = 0; j < filled; j += LANES) {
+        vector e = power_of_two(load(row + j) * factor - largest);
+        store(row + j, e);
+        sum += e;
+    }
+    return vector_sum(sum);
+}
+
+static size_t whole_panels(size_t columns)
+{
+    return (columns + PANEL - 1) / PANEL * PANEL;
+}
+
+static size_t attention_scratch(size_t tokens, size_t head_size)
+{
+    return whole_panels(tokens) * head_size + whole_panels(head_size) * tokens + ROWS * whole_panels(tokens);
+}
+
+/* keys [tokens, head_size] to panels [tokens / PANEL, head_size, PANEL]; the last one filled up with zeros. */
+static void pack_keys(size_t tokens, size_t head_size, const float *keys, size_t stride, float *packed)
+{
+    for (size_t t = 0; t < tokens; t += PANEL, packed += head_size * PANEL) {
+        size_t some = tokens - t < PANEL ? tokens - t : PANEL;
+        for (size_t p = 0; p < head_size; p++) {
+            for (size_t j = 0; j < some; j++)
+                packed[p * PANEL + j] = keys[(t + j) * stride + p];
+            for (size_t j = some; j < PANEL; j++)
+                packed[p * PANEL + j] = 0;
+        }
+    }
+}
+
+/* values [tokens, head_size] to panels [head_size / PANEL, tokens, PANEL]; the last one filled up with zeros. */
+static void pack_values(size_t tokens, size_t head_size, const float *values, size_t stride, float *packed)
+{
+    for (size_t h = 0; h < head_size; h += PANEL, packed += tokens * PANEL) {
+        size_t some = head_size - h < PANEL ? head_size - h : PANEL;
+        for (size_t t = 0; t < tokens; t++)
+            for (size_t j = 0; j < PANEL; j += LANES) {
+                size_t left = j < some ? some - j : 0;
+                const float *from = values + t * stride + h + j;
+                store(packed + t * PANEL + j, left >= LANES ? load(from) : load_some(from, left));
+            }
+    }
+}
+
+static inline void scale_row(float *row, size_t columns, float factor)
+{
+    size_t j = 0;
+    for (; j + LANES <= columns; j += LANES)
+        store(row + j, load(row + j) * all(factor));
+    for (; j < columns; j++)
+        row[j] *= factor;
+}
+
+/* One head: context = softmax(queries keys^T / sqrt(head_size)) values, all [tokens, head_size]. */
+static void attention_head(size_t tokens, size_t head_size, const float *queries, size_t stride, const float *keys, const float *values, float *scores,
+                           float *context, size_t context_stride)
+{
+    const float scale = 1 / sqrtf((float)head_size);
+    const size_t filled = whole_panels(tokens);
+    const struct ahead nothing = {(const char *)keys, 0};
+    for (size_t i = 0; i < tokens; i += ROWS) {
+        size_t some = tokens - i < ROWS ? tokens - i : ROWS;
+        for (size_t t = 0; t < tokens; t += PANEL)
+            product_tile(some, head_size, queries + i * stride, stride, keys + t * head_size, NULL, nothing, 0, scores + t, filled, PANEL);
+        float shares[ROWS];
+        for (size_t r = 0; r < some; r++)
+            shares[r] = 1 / exponentials(scores + r * filled, tokens, filled, scale);
+        for (size_t h = 0; h < head_size; h += PANEL) {
+            size_t columns = head_size - h < PANEL ? head_size - h : PANEL;
+            float *c = context + i * context_stride + h;
+            product_tile(some, tokens, scores, filled, values + h * tokens, NULL, nothing, 0, c, context_stride, columns);
+            for (size_t r = 0; r < some; r++)
+                scale_row(c + r * context_stride, columns, shares[r]);
+        }
+    }
+}
+
+static void attention(size_t tokens, size_t heads, size_t head_size, const float *qkv, size_t qkv_stride, float *context, size_t context_stride,
+                      float *scratch)
+{
+    float *keys = scratch, *values = keys + whole_panels(tokens) * head_size, *scores = values + whole_panels(head_size) * tokens;
+    const size_t width = heads * head_size;
+    for (size_t head = 0; head < heads; head++) {
+        const float *queries = qkv + head * head_size;
+        pack_keys(tokens, head_size, queries + width, qkv_stride, keys);
+        pack_values(tokens, head_size, queries + 2 * width, qkv_stride, values);
+        attention_head(tokens, head_size, queries, qkv_stride, keys, values, scores, context + head * head_size, context_stride);
+    }
+}
+
+/* ---- layer normalization ---- */
+
+static void layer_norm_row(size_t width, float *x, const float *gain, const float *bias, float epsilon)
+{
+    const size_t whole = width / LANES * LANES;
+    vector sum = all(0), squares = all(0);
+    float rest = 0;
+    for (size_t j = 0; j < whole; j += LANES)
+        sum += load(x + j);
+    for (size_t j = whole; j < width; j++)
+        rest += x[j];
+    const float mean = (vector_sum(sum) + rest) / (float)width;
+    rest = 0;
+    for (size_t j = 0; j < whole; j += LANES) {
+        vector difference = load(x + j) - all(mean);
+        squares += difference * difference;
+    }
+    for (size_t j = whole; j < width; j++)
+        rest += (x[j] - mean) * (x[j] - mean);
+    const float factor = 1 / sqrtf((vector_sum(squares) + rest) / (float)width + epsilon);
+    for (size_t j = 0; j < whole; j += LANES)
+        store(x + j, (load(x + j) - all(mean)) * all(factor) * load(gain + j) + load(bias + j));
+    for (size_t j = whole; j < width; j++)
+        x[j] = (x[j] - mean) * factor * gain[j] + bias[j];
+}
+
+static void layer_norm(size_t rows, size_t width, float *x, size_t stride, const float *gain, const float *bias, float epsilon)
+{
+    for (size_t i = 0; i < rows; i++)
+        layer_norm_row(width, x + i * stride, gain, bias, epsilon);
+}
+
+#define TEXT_OF(name) #name
+#define KERNELS_OBJECT_(name) kernels_##name
+#define KERNELS_OBJECT(name) KERNELS_OBJECT_(name)
+#define KERNELS_TEXT(name) TEXT_OF(name)
+extern const struct kernels KERNELS_OBJECT(KERNELS_NAME);
+const struct kernels KERNELS_OBJECT(KERNELS_NAME) = {
+    .name = KERNELS_TEXT(KERNELS_NAME), .panel = PANEL, .rows = ROWS, .pack = pack, .linear = linear, .attention = attention,
+    .attention_scratch = attention_scratch, .layer_norm = layer_norm,
+};

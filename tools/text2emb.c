@@ -1,0 +1,432 @@
+/* text2emb: texts to embeddings.
+ *
+ * IN is a text file, one text a line, and OUT a NumPy file (.npy, float32 [lines, dimension]); or, where OUT ends in .emb, IN is a shard list of
+ * plan's (item_list.h) and OUT a shard (shard.h). With --output ids, OUT holds the token ids instead: a JSON list a line. In a shard a text that cannot be
+ * embedded is quarantined: it keeps its place, with the reason. In a text file such a line is an error, because a .npy has no place for a reason. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../kernels/encoder.h"
+#include "lib/atomic_file.h"
+#include "lib/hash.h"
+#include "lib/item_list.h"
+#include "lib/message.h"
+#include "lib/model_folder.h"
+#include "lib/numbers.h"
+#include "lib/progress.h"
+#include "lib/shard.h"
+#include "lib/text_buffer.h"
+#include "lib/token_batch.h"
+#include "lib/whole_file.h"
+#include "lib/wordpiece.h"
+
+/* To be raised whenever the same text and model give another embedding than before. */
+#define ALGORITHM 1
+
+enum { LINES_AT_A_TIME = 4096 }; /* of a text file: what is held in memory, and within which identical lines are computed once */
+
+static const char usage[] =
+    "usage: text2emb --model FOLDER [options] IN OUT [IN OUT ...]\n"
+    "Embeds the texts of IN, one a line, into OUT (.npy), or, if OUT ends in .emb, a shard list IN into a shard OUT.\n"
+    "  --model FOLDER    a sentence encoder: config.json, model.safetensors, vocab.txt, and sentence-transformers' files\n"
+    "  --pooling NAME    cls, max, mean, mean_sqrt_len_tokens, weightedmean or lasttoken (as the folder says)\n"
+    "  --normalize 0|1   whether embeddings get length 1 (as the folder says)\n"
+    "  --precision NAME  of the calculation: f32\n"
+    "  --batch-size N    texts at a time, and between reports of progress (32); the result does not depend on it\n"
+    "  --output WHAT     embeddings (the default), or ids: the token ids of each line, as a JSON list a line\n"
+    "  --signature       print the hash of everything but the input that decides the output\n"
+    "  --help, --version\n";
+
+struct options {
+    const char *model;
+    struct model_overrides overrides;
+    size_t batch;
+    int ids, signature;
+};
+
+/* ---- options ---- */
+
+static int read_choice(const char *name, const char *value, struct options *options)
+{
+    if (strcmp(name, "pooling") == 0) {
+        options->overrides.pooling = pooling_from_name(value);
+        return options->overrides.pooling >= 0 ? 0
+                   : usage_error("POOLING=%s: unknown; accepted: cls, max, mean, mean_sqrt_len_tokens, weightedmean, lasttoken", value);
+    }
+    if (strcmp(name, "normalize") == 0) {
+        options->overrides.normalize = value[0] - '0';
+        return (value[0] == '0' || value[0] == '1') && !value[1] ? 0 : usage_error("NORMALIZE=%s: unknown; accepted: 0, 1", value);
+    }
+    if (strcmp(name, "precision") == 0)
+        return strcmp(value, "f32") == 0 ? 0 : usage_error("PRECISION=%s: unknown; accepted: f32", value);
+    if (strcmp(name, "output") == 0) {
+        options->ids = strcmp(value, "ids") == 0;
+        return options->ids || strcmp(value, "embeddings") == 0 ? 0 : usage_error("--output %s: unknown; accepted: embeddings, ids", value);
+    }
+    if (strcmp(name, "batch-size") == 0)
+        return whole_number(value, 1, 1 << 20, &options->batch) == 0 ? 0
+                   : usage_error("BATCH_SIZE=%s: a whole number from 1 to %d is needed", value, 1 << 20);
+    options->model = value;
+    return 0;
+}
+
+/* 0, or the exit status with which main ends; -1: end well, all is said. */
+static int read_options(int argc, char **argv, struct options *options)
+{
+    enum { SIGNATURE = 1, HELP, VERSION };
+    static const struct option known[] = {
+        {"model", required_argument, NULL, 0},     {"pooling", required_argument, NULL, 0},    {"normalize", required_argument, NULL, 0},
+        {"precision", required_argument, NULL, 0}, {"batch-size", required_argument, NULL, 0}, {"output", required_argument, NULL, 0},
+        {"signature", no_argument, NULL, SIGNATURE}, {"help", no_argument, NULL, HELP},        {"version", no_argument, NULL, VERSION},
+        {0},
+    };
+    for (int found, index, status; (found = getopt_long(argc, argv, "", known, &index)) != -1;) {
+        switch (found) {
+        case 0:
+            if ((status = read_choice(known[index].name, optarg, options)) != 0)
+                return status;
+            break;
+        case SIGNATURE: options->signature = 1; break;
+        case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : -1;
+        case VERSION: print_version(); return fflush(stdout) ? 1 : -1;
+        default: return 2;
+        }
+    }
+    return 0;
+}
+
+static int check_operands(int count, char **operands)
+{
+    if (count == 0 || count % 2)
+        return usage_error("pairs of IN and OUT are needed");
+    for (int i = 1; i < count; i += 2)
+        if (strcmp(operands[i], "-") == 0)
+            return usage_error("OUT is a file; embeddings are not written to the terminal");
+    return 0;
+}
+
+/* Everything that is kept from file to file. */
+struct embedder {
+    const struct model_folder *model;
+    struct wordpiece *wordpiece;
+    struct encoder *encoder; /* NULL where only ids are wanted */
+    size_t batch;
+    struct token_batch texts;
+    float *distinct; /* [distinct texts, dimension] */
+    float *rows;     /* [texts, dimension] */
+    size_t distinct_room, row_room;
+};
+
+static int signature_of(const struct model_folder *model, char hex[HASH_HEX + 1], struct reason *why)
+{
+    struct hash_state *state = hash_start();
+    if (!state)
+        return fail(why, "out of memory");
+    char algorithm[64];
+    snprintf(algorithm, sizeof algorithm, "text2emb %d f32", ALGORITHM);
+    hash_add_string(state, algorithm);
+    model_folder_hash(model, state);
+    hash_to_hex(hash_end(state), hex);
+    return 0;
+}
+
+static void close_embedder(struct embedder *embedder)
+{
+    wordpiece_close(embedder->wordpiece);
+    encoder_close(embedder->encoder);
+    token_batch_free(&embedder->texts);
+    free(embedder->distinct);
+    free(embedder->rows);
+}
+
+static int open_embedder(struct embedder *embedder, const struct options *options, const struct model_folder *model, struct reason *why)
+{
+    *embedder = (struct embedder){.model = model, .batch = options->batch};
+    embedder->wordpiece = wordpiece_open((const char *)model->vocabulary_text.bytes, model->vocabulary_text.count, model->vocabulary, &model->tokenizer, why);
+    if (!embedder->wordpiece || (!options->ids && !(embedder->encoder = encoder_open(model, why)))) {
+        close_embedder(embedder);
+        return -1;
+    }
+    return 0;
+}
+
+/* Makes *buffer hold `rows` embeddings, all zero. */
+static int clear_rows(float **buffer, size_t *room, size_t rows, size_t dimension, struct reason *why)
+{
+    if (rows > *room) {
+        free(*buffer);
+        *room = 0;
+        if (!(*buffer = malloc(rows * dimension * sizeof **buffer)))
+            return fail(why, "out of memory for %zu embeddings", rows);
+        *room = rows;
+    }
+    if (rows)
+        memset(*buffer, 0, rows * dimension * sizeof **buffer);
+    return 0;
+}
+
+/* Fills embedder->rows with the embeddings of embedder->texts, batch by batch. */
+static int embed(struct embedder *embedder, struct reason *why)
+{
+    const struct token_batch *texts = &embedder->texts;
+    const size_t dimension = encoder_dimension(embedder->encoder);
+    if (clear_rows(&embedder->distinct, &embedder->distinct_room, texts->distinct, dimension, why) < 0 ||
+        clear_rows(&embedder->rows, &embedder->row_room, texts->texts, dimension, why) < 0)
+        return -1;
+    for (size_t i = 0; i < texts->distinct; i += embedder->batch) {
+        const size_t some = texts->distinct - i < embedder->batch ? texts->distinct - i : embedder->batch;
+        size_t done = 0;
+        if (encoder_forward(embedder->encoder, texts->ids, texts->offsets + i, some, embedder->distinct + i * dimension, why) < 0)
+            return -1;
+        for (size_t j = i; j < i + some; j++)
+            done += texts->uses[j];
+        progress_add(done, 0);
+    }
+    for (size_t i = 0; i < texts->texts; i++)
+        if (texts->distinct_of[i] != TOKEN_BATCH_NONE)
+            memcpy(embedder->rows + i * dimension, embedder->distinct + texts->distinct_of[i] * dimension, dimension * sizeof *embedder->rows);
+    return 0;
+}
+
+/* ---- a shard ---- */
+
+static void add_record(struct text_buffer *records, const struct item *item, const char *error)
+{
+    char hex[HASH_HEX + 1];
+    hash_to_hex(item->key, hex);
+    text_printf(records, "%s{\"key\":\"%s\"", records->count ? "," : "[", hex);
+    if (error) {
+        text_add_string(records, ",\"error\":");
+        text_add_json_string(records, error, strlen(error));
+    }
+    text_add_string(records, "}");
+}
+
+/* Tokenizes the list's items; those that cannot be are quarantined. */
+static int add_items(struct embedder *embedder, const char *in, const struct item_list *list, struct text_buffer *records, struct reason *why)
+{
+    uint64_t quarantined = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct item *item = &list->items[i];
+        const char *error = item->unusable;
+        if (!error && !hash_equal(hash_bytes(item->value, item->value_length), item->key))
+            return fail(why, "line %zu: the text is not the one its key was made from; the list is damaged", i + 1);
+        int result = error ? token_batch_add_none(&embedder->texts, why)
+                           : token_batch_add(&embedder->texts, embedder->wordpiece, item->value, item->value_length, embedder->model->max_tokens, why);
+        if (result < 0)
+            return -1;
+        if (result > 0)
+            error = why->text;
+        if (error) {
+            message(MESSAGE_WARNING, in, "line %zu: not embedded: %s", i + 1, error);
+            quarantined++;
+        }
+        add_record(records, item, error);
+    }
+    text_add_string(records, list->count ? "]" : "[]");
+    progress_add(quarantined, quarantined);
+    return records->failed ? fail(why, "out of memory") : 0;
+}
+
+static int write_shard(const struct embedder *embedder, const char *out, const char *records, struct reason *why)
+{
+    const size_t items = embedder->texts.texts;
+    int32_t *tokens = calloc(items + 1, sizeof *tokens);
+    char signature[HASH_HEX + 1];
+    if (!tokens || signature_of(embedder->model, signature, why) < 0) {
+        free(tokens);
+        return fail(why, "out of memory");
+    }
+    for (size_t i = 0; i < items; i++)
+        tokens[i] = (int32_t)token_batch_tokens(&embedder->texts, i);
+    const struct shard_tensor tensors[] = {
+        {.name = "embedding", .type = SHARD_F32, .dimensions = 2, .shape = {items, encoder_dimension(embedder->encoder)}, .values = embedder->rows},
+        {.name = "n_tokens", .type = SHARD_I32, .dimensions = 1, .shape = {items, 1}, .values = tokens},
+    };
+    int result = shard_write(out, "reprise emb 1", signature, records, tensors, 2, why);
+    free(tokens);
+    return result;
+}
+
+static int embed_shard(struct embedder *embedder, const char *in, const char *out, struct reason *why)
+{
+    struct item_list list;
+    struct text_buffer records = {0};
+    if (item_list_read(in, &list, why) < 0)
+        return -1;
+    token_batch_clear(&embedder->texts);
+    int result = add_items(embedder, in, &list, &records, why);
+    item_list_free(&list);
+    if (result == 0)
+        result = embed(embedder, why);
+    if (result == 0)
+        result = write_shard(embedder, out, records.bytes, why);
+    text_free(&records);
+    return result;
+}
+
+/* ---- a text file ---- */
+
+/* The next line of a file: without its end, which is LF or CR LF. */
+struct line { const char *text; size_t bytes, number; };
+
+static int next_line(const struct whole_file *file, size_t *at, struct line *line)
+{
+    if (*at >= file->count)
+        return 0;
+    const char *text = (const char *)file->bytes + *at, *newline = memchr(text, '\n', file->count - *at);
+    *line = (struct line){text, newline ? (size_t)(newline - text) : file->count - *at, line->number + 1};
+    *at += line->bytes + (newline ? 1 : 0);
+    if (newline && line->bytes && text[line->bytes - 1] == '\r')
+        line->bytes--;
+    return 1;
+}
+
+static size_t count_lines(const struct whole_file *file)
+{
+    struct line line = {0};
+    for (size_t at = 0; next_line(file, &at, &line);)
+        ;
+    return line.number;
+}
+
+/* NumPy's format 1.0: magic, version, length of what follows, a Python dictionary, filled up with spaces to a multiple of 64. */
+static void write_npy_header(struct atomic_file *file, size_t rows, size_t columns)
+{
+    enum { HEADER = 128, BEFORE = 10 };
+    char header[HEADER];
+    memset(header, ' ', sizeof header);
+    memcpy(header, "\x93NUMPY\1\0", 8);
+    header[8] = HEADER - BEFORE; /* little-endian, 16 bits */
+    header[9] = 0;
+    int used = snprintf(header + BEFORE, sizeof header - BEFORE, "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %zu), }", rows, columns);
+    header[BEFORE + used] = ' ';
+    header[HEADER - 1] = '\n';
+    atomic_file_write(file, header, sizeof header);
+}
+
+static int embed_file(struct embedder *embedder, const struct whole_file *texts, struct atomic_file *file, struct reason *why)
+{
+    const size_t dimension = encoder_dimension(embedder->encoder);
+    struct line line = {0};
+    write_npy_header(file, count_lines(texts), dimension);
+    for (size_t at = 0; at < texts->count;) {
+        token_batch_clear(&embedder->texts);
+        while (embedder->texts.texts < LINES_AT_A_TIME && next_line(texts, &at, &line)) {
+            struct reason problem;
+            if (token_batch_add(&embedder->texts, embedder->wordpiece, line.text, line.bytes, embedder->model->max_tokens, &problem) != 0)
+                return fail(why, "line %zu: %s", line.number, problem.text);
+        }
+        if (embed(embedder, why) < 0)
+            return -1;
+        atomic_file_write(file, embedder->rows, embedder->texts.texts * dimension * sizeof *embedder->rows);
+    }
+    return 0;
+}
+
+static int ids_of_file(struct embedder *embedder, const struct whole_file *texts, struct atomic_file *file, struct reason *why)
+{
+    const size_t most = embedder->model->max_tokens;
+    int32_t *ids = malloc(most * sizeof *ids);
+    struct text_buffer list = {0};
+    struct line line = {0};
+    int result = ids ? 0 : fail(why, "out of memory");
+    for (size_t at = 0; result == 0 && next_line(texts, &at, &line);) {
+        struct reason problem;
+        const long count = wordpiece_encode(embedder->wordpiece, line.text, line.bytes, most, ids, &problem);
+        if (count < 0)
+            result = fail(why, "line %zu: %s", line.number, problem.text);
+        text_clear(&list);
+        for (long i = 0; i < count; i++) {
+            text_add(&list, i ? "," : "[", 1);
+            text_add_integer(&list, ids[i]);
+        }
+        text_add(&list, "]\n", 2);
+        if (list.failed)
+            result = fail(why, "out of memory");
+        else
+            atomic_file_write(file, list.bytes, list.count);
+    }
+    text_free(&list);
+    free(ids);
+    return result;
+}
+
+static int embed_lines(struct embedder *embedder, const char *in, const char *out, struct reason *why)
+{
+    struct whole_file texts = {0};
+    struct atomic_file *file = NULL;
+    int result = whole_file_read(in, &texts, why);
+    if (result == 0 && !(file = atomic_file_open(out, why)))
+        result = -1;
+    if (result == 0)
+        result = embedder->encoder ? embed_file(embedder, &texts, file, why) : ids_of_file(embedder, &texts, file, why);
+    if (result == 0)
+        result = atomic_file_commit(file, why);
+    else
+        atomic_file_abandon(file);
+    whole_file_free(&texts);
+    return result;
+}
+
+/* ---- the program ---- */
+
+static int ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), tail = strlen(end);
+    return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+static int embed_all(const struct options *options, const struct model_folder *model, int count, char **operands)
+{
+    struct embedder embedder;
+    struct reason why;
+    if (open_embedder(&embedder, options, model, &why) < 0) {
+        message(MESSAGE_ERROR, options->model, "%s", why.text);
+        return 1;
+    }
+    progress_join(PROGRESS_TEXT);
+    int status = 0;
+    for (int i = 0; i < count; i += 2) {
+        const char *in = operands[i], *out = operands[i + 1];
+        const int is_shard = ends_with(out, ".emb") && !options->ids;
+        if ((is_shard ? embed_shard : embed_lines)(&embedder, in, out, &why) < 0) {
+            message(MESSAGE_ERROR, in, "%s", why.text);
+            status = 1;
+        }
+    }
+    close_embedder(&embedder);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.overrides = OVERRIDES_NONE, .batch = 32};
+    struct reason why;
+    if (message_init(argv[0]) < 0)
+        return 2;
+    int status = read_options(argc, argv, &options);
+    if (status)
+        return status < 0 ? 0 : status;
+    if (!options.model)
+        return usage_error("--model is needed");
+    if (!options.signature && (status = check_operands(argc - optind, argv + optind)))
+        return status;
+    struct model_folder *model = model_folder_open(options.model, options.overrides, &why);
+    if (!model) {
+        message(MESSAGE_ERROR, options.model, "%s", why.text);
+        return 1;
+    }
+    if (options.signature) {
+        char signature[HASH_HEX + 1];
+        status = signature_of(model, signature, &why) < 0 || puts(signature) < 0 || fflush(stdout);
+        if (status)
+            message(MESSAGE_ERROR, options.model, "the signature cannot be printed");
+    } else {
+        status = embed_all(&options, model, argc - optind, argv + optind);
+    }
+    model_folder_close(model);
+    return status;
+}
