@@ -10,15 +10,17 @@ TOK_DIR = $(WORK_DIR)/tok/$(TOK_SIGNATURE)
 EMB_DIR = $(WORK_DIR)/emb/$(EMB_SIGNATURE)
 OUTPUT_FILES := processed_data.json errors.jsonl processing_stats.json
 
-# plan.mk holds the pieces, what each is made of, and the two signatures. It is planned anew by every make, once, before anything else.
-include $(PLAN)/plan.mk
+# plan.mk holds the pieces, what each is made of, and the two signatures. Every make plans anew, before anything else: the plan of an earlier
+# run is removed first, because Make would go on with it if plan failed (a malformed INPUT), and could not read it if it were damaged.
 ifndef MAKE_RESTARTS
+$(shell rm -f $(PLAN)/plan.mk)
 $(PLAN)/plan.mk: $(DATA_PROGRAMS) FORCE
 	@[ -d "$$MODEL" ] || { echo "make: MODEL=$$MODEL: no such folder; run 'make setup' for the default model" >&2; exit 1; }
 	@$(B)/plan --tok $(call quote,$(MIDI2TOK)) --emb $(call quote,$(TEXT2EMB)) --piece $(B)/combine \
 	  $(DATA_PROGRAMS:%=--depends %) --depends "$$MODEL" --batch-size "$$BATCH_SIZE" --checkpoint-interval "$$CHECKPOINT_INTERVAL" \
 	  --midi-field "$$MIDI_FIELD" --text-field "$$TEXT_FIELD" --output "$$OUTPUT_DIR" --output-settings '$(OUTPUT_FILES)' "$$INPUT" $(WORK_DIR)
 endif
+include $(PLAN)/plan.mk
 
 $(TOK_DIR)/%.tok:
 	$(Q)$(MIDI2TOK) $(PLAN)/$*.midi $@

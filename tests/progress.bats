@@ -12,7 +12,7 @@ load dataset
     python3 - "$BATS_TEST_TMPDIR/terminal" <<'END'
 import re, sys
 text = open(sys.argv[1], newline="").read()
-drawings = re.findall(r"\r\x1b\[K([^\r\n\x1b]*)\r", text)
+drawings = re.findall(r"\r\x1b\[K([^\r\n\x1b]*)\r(?!\n)", text)
 assert len(drawings) >= 3, text
 for line in drawings:
     assert re.fullmatch(r"midi \d+/54( [\d.]+/s)?  text \d+/54( [\d.]+/s)?  ETA (--|[\dhms]+)", line), line

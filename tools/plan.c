@@ -1,6 +1,5 @@
 /* plan: from INPUT to what Make needs to know. Reads the pairs, hashes their contents, cuts shards, and writes WORK_DIR/plan:
- * one list per shard and kind (item_list.h), `pieces` (all pieces' names, in input order) and plan.mk. Each is written only if it
- * changed, plan.mk last.
+ * one list per shard and kind (item_list.h), `pieces` (all pieces' names, in input order), each only if it changed, and plan.mk last.
  *
  * A shard's name is the hash of its items' contents, so that a target which exists is right:
  *   tok/<midi2tok's signature>/<hash of the MIDI contents>.tok, emb/<text2emb's signature>/<hash of the texts>.emb,
