@@ -70,12 +70,8 @@ static int tokenize(struct work *work, struct reason *why)
     int programs = work->settings.programs;
     if (midi_file_read(work->file.bytes, work->file.count, &work->midi, why) < 0)
         return -1;
-    if (work->midi.note_count == 0)
-        return fail(why, "no notes");
     if (grid_score_make(&work->midi, programs, &work->score, why) < 0)
         return -1;
-    if (work->score.sequence_count == 0)
-        return fail(why, "no notes from pitch %d to %d (drums: %d to %d)", GRID_LOWEST_PITCH, GRID_HIGHEST_PITCH, GRID_LOWEST_DRUM, GRID_HIGHEST_DRUM);
     size_t most = work->shard.tokens.count + MOST_TOKENS(work->file.count);
     for (size_t i = 0; i < work->score.sequence_count; i++)
         if (remi_encode(&work->score, &work->score.sequences[i], programs, most, &work->shard.tokens, why) < 0 ||
@@ -116,9 +112,9 @@ static void add_token_file(struct text_buffer *out, const struct work *work)
     text_add_string(out, "], \"ids_encoded\": ");
     for (size_t i = 0; i < shard->sequences; i++)
         text_add_string(out, i > 0 ? ", false" : "[false");
-    text_add_string(out, "], \"programs\": ");
-    for (size_t i = 0; i < shard->sequences; i++)
-        text_printf(out, "%s[%d, %s]", i > 0 ? ", " : "[", work->score.sequences[i].program, work->score.sequences[i].is_drum ? "true" : "false");
+    text_add_string(out, "], \"programs\": [");
+    for (size_t i = 0; i < shard->sequences && work->score.note_count > 0; i++)
+        text_printf(out, "%s[%d, %s]", i > 0 ? ", " : "", work->score.sequences[i].program, work->score.sequences[i].is_drum ? "true" : "false");
     text_add_string(out, "]}");
 }
 
@@ -156,6 +152,18 @@ static int tokenize_file(struct work *work, const char *in, const char *out)
 
 enum outcome { DONE, QUARANTINED, CHANGED, FAILED };
 
+/* MidiTok makes bars without music of a file without notes. That is what it is asked for with a single file; in a dataset it would be of no use. */
+static int tokenize_music(struct work *work, struct reason *why)
+{
+    if (tokenize(work, why) < 0)
+        return -1;
+    if (work->midi.note_count == 0)
+        return fail(why, "no notes");
+    if (work->score.note_count == 0)
+        return fail(why, "no notes from pitch %d to %d (drums: %d to %d)", GRID_LOWEST_PITCH, GRID_HIGHEST_PITCH, GRID_LOWEST_DRUM, GRID_HIGHEST_DRUM);
+    return 0;
+}
+
 /* FAILED with `why`; the other outcomes are in the shard or reported. */
 static enum outcome add_item(struct work *work, const struct item *item, struct reason *why)
 {
@@ -164,7 +172,7 @@ static enum outcome add_item(struct work *work, const struct item *item, struct 
         message(MESSAGE_ERROR, item->value, "changed during the run; run make again");
         return CHANGED;
     }
-    if (!error && tokenize(work, why) < 0)
+    if (!error && tokenize_music(work, why) < 0)
         error = why->text;
     if (error) {
         message(MESSAGE_WARNING, item->value, "not tokenized: %s", error);

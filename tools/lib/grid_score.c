@@ -306,14 +306,19 @@ static void round_part(const struct grid_score *score, const struct grid_part *p
     }
 }
 
+static int add_sequence(struct grid_score *score, struct grid_sequence sequence, struct reason *why)
+{
+    if (GROW(score->sequences, score->sequence_capacity, score->sequence_count + 1, why) < 0)
+        return -1;
+    score->sequences[score->sequence_count++] = sequence;
+    return 0;
+}
+
 /* One stream of all parts: by time, what happens together in the order of the parts. */
 static int join_parts(struct grid_score *score, struct reason *why)
 {
-    if (score->note_count == 0)
-        return 0;
-    if (GROW(score->sequences, score->sequence_capacity, 1, why) < 0)
+    if (add_sequence(score, (struct grid_sequence){.note_count = score->note_count}, why) < 0)
         return -1;
-    score->sequences[score->sequence_count++] = (struct grid_sequence){.note_count = score->note_count};
     return time_order_structs(&score->order, score->notes, score->note_count, sizeof *score->notes, why);
 }
 
@@ -321,14 +326,11 @@ static int list_parts(struct grid_score *score, size_t part_count, struct reason
 {
     for (size_t p = 0; p < part_count; p++) {
         const struct grid_part *part = &score->parts[p];
-        if (part->count == 0)
-            continue;
-        if (GROW(score->sequences, score->sequence_capacity, score->sequence_count + 1, why) < 0)
+        struct grid_sequence sequence = {.first_note = part->first, .note_count = part->count, .program = part->program, .is_drum = part->is_drum};
+        if (part->count > 0 && add_sequence(score, sequence, why) < 0)
             return -1;
-        score->sequences[score->sequence_count++] =
-            (struct grid_sequence){.first_note = part->first, .note_count = part->count, .program = part->program, .is_drum = part->is_drum};
     }
-    return 0;
+    return score->sequence_count > 0 ? 0 : add_sequence(score, (struct grid_sequence){0}, why);
 }
 
 int grid_score_make(const struct midi_file *file, int programs, struct grid_score *score, struct reason *why)

@@ -64,7 +64,7 @@ struct grid_score {
 extern const uint8_t grid_time_signatures[GRID_TIME_SIGNATURES][2];
 
 /* Fills `score` (start with {0}) from `file`. `programs`: one sequence of the whole piece, tracks of one program merged; otherwise one for each track that
- * keeps a note. 0, or -1 with `why`. A score without notes has no sequences. */
+ * keeps a note; if none does, a single sequence of time signatures alone. 0, or -1 with `why`. */
 int grid_score_make(const struct midi_file *file, int programs, struct grid_score *score, struct reason *why) __attribute__((warn_unused_result));
 void grid_score_free(struct grid_score *score);
 

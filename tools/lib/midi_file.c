@@ -271,8 +271,9 @@ static int read_events(struct reading *reading, const uint8_t *at, const uint8_t
     while (at < end) {
         uint32_t delta;
         const uint8_t *event = at;
-        at = variable_length(reading, at, end, &delta);
-        if (!at)
+        if (*at < 0x80) /* nearly always */
+            delta = *at++;
+        else if (!(at = variable_length(reading, at, end, &delta)))
             return -1;
         time += delta;
         if (time > INT32_MAX)

@@ -28,6 +28,7 @@ struct encoding {
     const struct grid_time_signature *signature; /* in force */
     int64_t bar, bar_at_change; /* counted from 0; the bar at which the signature came into force */
     int32_t bar_time;           /* when the bar began */
+    int32_t step;               /* ticks from one position to the next */
     int32_t position_time;      /* the last Position is that of this time; -1: none, or a TimeSig stands behind it */
 };
 
@@ -50,6 +51,8 @@ static int begin_bars(struct encoding *encoding, int32_t time, int is_change)
 {
     const struct grid_time_signature *signature = encoding->signature;
     int32_t length = signature->beat * signature->numerator;
+    if (encoding->bar >= 0 && time - encoding->bar_time < length)
+        return 0;
     int64_t target = encoding->bar_at_change + (time - signature->time) / length;
     if (target <= encoding->bar)
         return 0;
@@ -71,6 +74,7 @@ static int change_signature(struct encoding *encoding, const struct grid_time_si
         return -1;
     encoding->bar_at_change = encoding->bar;
     encoding->signature = next;
+    encoding->step = next->beat / GRID_STEPS_PER_BEAT;
     encoding->position_time = -1;
     put(encoding, encoding->time_sig + next->kind);
     return 0;
@@ -78,16 +82,12 @@ static int change_signature(struct encoding *encoding, const struct grid_time_si
 
 static int add_note(struct encoding *encoding, const struct grid_note *note)
 {
-    if (note->time != encoding->position_time) {
-        if (begin_bars(encoding, note->time, 0) < 0)
-            return -1;
-        encoding->position_time = note->time;
-        if (make_room(encoding, 1) < 0)
-            return -1;
-        put(encoding, POSITION + (note->time - encoding->bar_time) / (encoding->signature->beat / GRID_STEPS_PER_BEAT));
-    }
-    if (make_room(encoding, 4) < 0)
+    int moved = note->time != encoding->position_time;
+    if ((moved && begin_bars(encoding, note->time, 0) < 0) || make_room(encoding, 5) < 0)
         return -1;
+    if (moved)
+        put(encoding, POSITION + (note->time - encoding->bar_time) / encoding->step);
+    encoding->position_time = note->time;
     int is_drum = note->program == GRID_DRUMS;
     if (encoding->programs)
         put(encoding, PROGRAM + (is_drum ? PROGRAMS - 1 : note->program));
