@@ -20,7 +20,8 @@ load dataset
         export root data work out BUILD
         batch=4 setsid bash -c 'reprise -j8' >"$BATS_TEST_TMPDIR/killed" 2>&1 3>&- &
         group=$!
-        sleep "$(printf '%d.%03d' 0 $((RANDOM % length % 1000)))"
+        moment=$((RANDOM % length))
+        sleep "$((moment / 1000)).$(printf '%03d' $((moment % 1000)))"
         kill -KILL -- "-$group" 2>/dev/null || true
         wait "$group" 2>/dev/null || true
         finished >"$BATS_TEST_TMPDIR/before"

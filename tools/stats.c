@@ -107,8 +107,7 @@ static int count_pieces(struct totals *totals, const char *folder, const char *l
 
 static double speed(const struct totals *totals, enum progress_stage stage)
 {
-    double seconds = totals->run.active_seconds[stage];
-    return totals->has_run && totals->run.done[stage] > 0 && seconds > 0 ? (double)totals->run.done[stage] / seconds : 0;
+    return totals->has_run ? progress_speed(&totals->run, stage) : 0;
 }
 
 static void add_speed(struct text_buffer *json, const char *name, double value)

@@ -13,19 +13,20 @@
 
 #include "atomic_file.h"
 
-static const uint64_t counters_magic = 0x0131676f72507052; /* "RpProg1", little-endian */
+static const uint64_t counters_magic = 0x0232676f72507052; /* the layout below, in this byte order */
 static const uint64_t terminal_pause = 100 * 1000 * 1000ULL, plain_pause = 5 * 1000 * 1000 * 1000ULL; /* nanoseconds between drawings */
 
 struct counters {
     uint64_t magic, started;
     uint64_t total[PROGRESS_STAGES], finished[PROGRESS_STAGES];
     _Atomic uint64_t done[PROGRESS_STAGES], quarantined[PROGRESS_STAGES];
-    _Atomic uint64_t first[PROGRESS_STAGES], last[PROGRESS_STAGES]; /* times; 0: none yet */
-    _Atomic uint64_t drawn;
+    _Atomic uint64_t busy[PROGRESS_STAGES]; /* nanoseconds */
+    _Atomic uint64_t drawn;                 /* when */
 };
 
 static struct counters *run; /* mapped, NULL without progress */
 static enum progress_stage own_stage;
+static uint64_t own_last; /* when this process last joined or added */
 
 static uint64_t now(void)
 {
@@ -74,8 +75,7 @@ void progress_join(enum progress_stage stage)
     if (!path || !*path || !(run = map_counters(path, 1)))
         return;
     own_stage = stage;
-    uint64_t none = 0;
-    atomic_compare_exchange_strong(&run->first[stage], &none, now());
+    own_last = now();
 }
 
 static double seconds_between(uint64_t from, uint64_t to)
@@ -92,7 +92,7 @@ static void figures_of(const struct counters *counters, uint64_t time, struct pr
         figures->finished[stage] = counters->finished[stage];
         figures->done[stage] = atomic_load(&counters->done[stage]);
         figures->quarantined[stage] = atomic_load(&counters->quarantined[stage]);
-        figures->active_seconds[stage] = seconds_between(atomic_load(&counters->first[stage]), atomic_load(&counters->last[stage]));
+        figures->busy_seconds[stage] = (double)atomic_load(&counters->busy[stage]) * 1e-9;
     }
 }
 
@@ -106,25 +106,36 @@ static int add_duration(char *out, size_t room, double seconds)
     return snprintf(out, room, "%ldh%02ldm", whole / 3600, whole / 60 % 60);
 }
 
+double progress_speed(const struct progress_figures *figures, enum progress_stage stage)
+{
+    double busy = 0;
+    for (int i = 0; i < PROGRESS_STAGES; i++)
+        busy += figures->busy_seconds[i];
+    if (figures->done[stage] == 0 || figures->busy_seconds[stage] <= 0 || figures->wall_seconds <= 0)
+        return 0;
+    double at_work = busy > figures->wall_seconds ? busy / figures->wall_seconds : 1;
+    return (double)figures->done[stage] / figures->busy_seconds[stage] * at_work;
+}
+
 /* "midi 320/5000 7100/s  text 96/5000 38/s  ETA 2m09s" */
 static int format_line(char *line, size_t room, const struct progress_figures *figures)
 {
     static const char *const names[PROGRESS_STAGES] = {"midi", "text"};
     int used = 0, known = 1;
-    double longest = 0;
+    double remaining = 0; /* seconds */
     for (int stage = 0; stage < PROGRESS_STAGES; stage++) {
         uint64_t done = figures->finished[stage] + figures->done[stage], total = figures->total[stage];
-        double rate = figures->active_seconds[stage] > 0 ? (double)figures->done[stage] / figures->active_seconds[stage] : 0;
+        double speed = progress_speed(figures, (enum progress_stage)stage);
         used += snprintf(line + used, room - (size_t)used, "%s%s %llu/%llu", stage ? "  " : "", names[stage], (unsigned long long)done,
                          (unsigned long long)total);
-        if (rate > 0)
-            used += snprintf(line + used, room - (size_t)used, " %.*f/s", rate < 10, rate);
-        if (done < total && rate > 0 && (double)(total - done) / rate > longest)
-            longest = (double)(total - done) / rate;
-        known = known && (done >= total || rate > 0);
+        if (speed > 0)
+            used += snprintf(line + used, room - (size_t)used, " %.*f/s", speed < 10, speed);
+        if (done < total && speed > 0)
+            remaining += (double)(total - done) / speed;
+        known = known && (done >= total || speed > 0);
     }
     used += snprintf(line + used, room - (size_t)used, "  ETA ");
-    used += known ? add_duration(line + used, room - (size_t)used, longest) : snprintf(line + used, room - (size_t)used, "--");
+    used += known ? add_duration(line + used, room - (size_t)used, remaining) : snprintf(line + used, room - (size_t)used, "--");
     return used;
 }
 
@@ -154,7 +165,8 @@ void progress_add(uint64_t items, uint64_t quarantined)
     uint64_t time = now();
     atomic_fetch_add(&run->done[own_stage], items);
     atomic_fetch_add(&run->quarantined[own_stage], quarantined);
-    atomic_store(&run->last[own_stage], time);
+    atomic_fetch_add(&run->busy[own_stage], time > own_last ? time - own_last : 0);
+    own_last = time;
     if (!message_shown(MESSAGE_INFO))
         return;
     uint64_t drawn = atomic_load(&run->drawn), pause = isatty(STDERR_FILENO) ? terminal_pause : plain_pause;

@@ -19,7 +19,7 @@ int progress_start(const char *path, const uint64_t total[PROGRESS_STAGES], cons
 
 /* Joins the run's counters. Does nothing without PROGRESS_FILE or if the file cannot be used: progress never fails a run. */
 void progress_join(enum progress_stage stage);
-/* `items` more are done, of which `quarantined` could not be processed. */
+/* `items` more are done, of which `quarantined` could not be processed. The time since the last call (or the join) counts as work of the stage. */
 void progress_add(uint64_t items, uint64_t quarantined);
 
 /* This run's figures, for stats. 0, or -1 if there are none. */
@@ -27,9 +27,12 @@ struct progress_figures {
     double started, wall_seconds;                                 /* seconds since 1970; seconds since the start */
     uint64_t total[PROGRESS_STAGES], finished[PROGRESS_STAGES];   /* as started */
     uint64_t done[PROGRESS_STAGES], quarantined[PROGRESS_STAGES]; /* in this run */
-    double active_seconds[PROGRESS_STAGES];                       /* from the first process that joined to the last addition */
+    double busy_seconds[PROGRESS_STAGES];                         /* in this run, summed over the processes */
 };
 int progress_read(const char *path, struct progress_figures *figures);
+
+/* Items a second that the whole run makes while it is busy with a stage: one process's speed times the processes at work on average. 0: nothing done yet. */
+double progress_speed(const struct progress_figures *figures, enum progress_stage stage);
 
 /* What erases the live line, to be written in front of anything that goes to stderr; "" where there is no live line. */
 const char *progress_eraser(void);
