@@ -188,23 +188,42 @@ INLINE vector power_of_two(vector x)
     return (vector)((integers)polynomial + ((integers)whole << 23));
 }
 
-/* Turns a row of scores into exp((score - largest) * scale), whose sum is returned. `columns` scores are filled up to whole panels. */
-INLINE float exponentials(float *row, size_t columns, size_t filled, float scale)
+/* The largest of a row's `columns` scores. Behind them, up to a whole vector, stand zeros, to which `hide` is added to keep them out. */
+INLINE float largest_score(const float *row, size_t columns, vector hide)
 {
-    for (size_t j = columns; j < filled; j++)
-        row[j] = -FLT_MAX / 4;
-    vector most = load(row);
-    for (size_t j = LANES; j < filled; j += LANES)
+    const size_t last = (columns - 1) / LANES * LANES;
+    vector most = load(row + last) + hide;
+    for (size_t j = 0; j < last; j += LANES)
         most = vector_larger(most, load(row + j));
-    const vector factor = all(scale * 1.44269504f);
-    const vector largest = all(vector_largest(most)) * factor;
-    vector sum = all(0);
-    for (size_t j = 0; j < filled; j += LANES) {
-        vector e = power_of_two(load(row + j) * factor - largest);
+    return vector_largest(most);
+}
+
+/* Turns a row of scores into exp((score - largest) * scale), whose sum is returned. */
+INLINE float exponentials(float *row, size_t columns, vector hide, float largest, float scale)
+{
+    const size_t last = (columns - 1) / LANES * LANES;
+    const vector factor = all(scale * 1.44269504f), offset = all(largest) * factor;
+    vector sum = power_of_two((load(row + last) + hide) * factor - offset);
+    store(row + last, sum);
+    for (size_t j = 0; j < last; j += LANES) {
+        vector e = power_of_two(load(row + j) * factor - offset);
         store(row + j, e);
         sum += e;
     }
     return vector_sum(sum);
+}
+
+/* softmax, but for the division: scores [rows, columns] become exponentials, shares [rows] one by their sums. */
+static void soften(size_t rows, size_t columns, float *scores, size_t stride, float scale, float shares[ROWS])
+{
+    float hidden[LANES] = {0}, most[ROWS];
+    for (size_t j = (columns - 1) % LANES + 1; j < LANES; j++)
+        hidden[j] = -FLT_MAX / 4;
+    const vector hide = load(hidden);
+    for (size_t r = 0; r < rows; r++)
+        most[r] = largest_score(scores + r * stride, columns, hide);
+    for (size_t r = 0; r < rows; r++)
+        shares[r] = 1 / exponentials(scores + r * stride, columns, hide, most[r], scale);
 }
 
 static size_t whole_panels(size_t columns)
@@ -266,8 +285,7 @@ static void attention_head(size_t tokens, size_t head_size, const float *queries
         for (size_t t = 0; t < tokens; t += PANEL)
             product_tile(some, head_size, queries + i * stride, stride, keys + t * head_size, NULL, nothing, 0, scores + t, filled, PANEL);
         float shares[ROWS];
-        for (size_t r = 0; r < some; r++)
-            shares[r] = 1 / exponentials(scores + r * filled, tokens, filled, scale);
+        soften(some, tokens, scores, filled, scale, shares);
         for (size_t h = 0; h < head_size; h += PANEL) {
             size_t columns = head_size - h < PANEL ? head_size - h : PANEL;
             float *c = context + i * context_stride + h;
