@@ -18,6 +18,7 @@
 
 #include "lib/atomic_file.h"
 #include "lib/hash.h"
+#include "lib/known_shards.h"
 #include "lib/message.h"
 #include "lib/numbers.h"
 #include "lib/output_record.h"
@@ -26,6 +27,7 @@
 #include "lib/shard_cut.h"
 #include "lib/shard_lists.h"
 #include "lib/signature_cache.h"
+#include "lib/stage_survey.h"
 #include "lib/stat_index.h"
 #include "lib/text_buffer.h"
 
@@ -60,6 +62,7 @@ struct plan {
     size_t shard_count;
     /* built by the second */
     struct shard_lists *lists;
+    struct known_shards *known;
     struct shard_names *shards; /* [shard_count] */
     size_t shards_done, pairs_done;
 };
@@ -86,7 +89,13 @@ static int note_path(void *context, const struct pair *pair, struct reason *why)
 
 static int finish_shard(struct plan *plan, struct reason *why)
 {
-    return shard_lists_finish(plan->lists, &plan->shards[plan->shards_done++], why);
+    struct shard_names *names = &plan->shards[plan->shards_done++];
+    shard_lists_name(plan->lists, names);
+    struct shard_keys keys = shard_lists_keys(plan->lists);
+    if (known_shards_add(plan->known, SHARD_OF_MIDI, names->midi, keys.midi, keys.count, why) < 0 ||
+        known_shards_add(plan->known, SHARD_OF_TEXT, names->text, keys.text, keys.count, why) < 0)
+        return -1;
+    return shard_lists_finish(plan->lists, names, why);
 }
 
 static int add_to_shard(void *context, const struct pair *pair, struct reason *why)
@@ -165,6 +174,8 @@ static int write_lists(struct plan *plan, struct reason *why)
     size_t read = stat_index_files_read(index), known = stat_index_files_known(index);
     if (result == 0)
         result = write_shards(plan, index, why);
+    if (result == 0)
+        result = known_shards_save(plan->known, why);
     if (result < 0) {
         stat_index_abandon(index);
         return -1;
@@ -176,63 +187,34 @@ static int write_lists(struct plan *plan, struct reason *why)
 
 /* ---- what is finished already ---- */
 
-static int exists(const struct plan *plan, const char *kind, const char *signature, struct hash name, const char *ending)
+static int survey_stage(const struct plan *plan, enum shard_kind kind, struct stage_shard *shards, struct survey *survey, struct reason *why)
 {
-    char hex[HASH_HEX + 1], *path = NULL;
-    hash_to_hex(name, hex);
-    int found = asprintf(&path, "%s/%s/%s%s%s.%s", plan->work, kind, signature, *signature ? "/" : "", hex, ending) >= 0 && access(path, F_OK) == 0;
-    free(path);
-    return found;
-}
-
-struct stage_shard { struct hash name; uint64_t items; };
-
-static int compare_names(const void *a, const void *b)
-{
-    const struct hash *x = &((const struct stage_shard *)a)->name, *y = &((const struct stage_shard *)b)->name;
-    if (x->high != y->high)
-        return x->high < y->high ? -1 : 1;
-    return x->low == y->low ? 0 : x->low < y->low ? -1 : 1;
-}
-
-/* Items in all and in finished shards, shards of the same content counted once. Returns the missing shards. */
-static size_t count_stage(const struct plan *plan, struct stage_shard *sorted, enum progress_stage stage, uint64_t *total, uint64_t *finished)
-{
-    size_t missing = 0;
+    struct stage stage = {.kind = kind, .work = plan->work, .signature = plan->signatures[kind == SHARD_OF_MIDI ? TOK : EMB]};
     for (size_t i = 0; i < plan->shard_count; i++)
-        sorted[i] = (struct stage_shard){stage == PROGRESS_MIDI ? plan->shards[i].midi : plan->shards[i].text, plan->shards[i].pairs};
-    qsort(sorted, plan->shard_count, sizeof *sorted, compare_names);
-    for (size_t i = 0; i < plan->shard_count; i++) {
-        if (i > 0 && compare_names(&sorted[i - 1], &sorted[i]) == 0)
-            continue;
-        int found = stage == PROGRESS_MIDI ? exists(plan, "tok", plan->signatures[TOK], sorted[i].name, "tok") : exists(plan, "emb", plan->signatures[EMB], sorted[i].name, "emb");
-        *total += sorted[i].items;
-        *finished += found ? sorted[i].items : 0;
-        missing += !found;
-    }
-    return missing;
+        shards[i] = (struct stage_shard){kind == SHARD_OF_MIDI ? plan->shards[i].midi : plan->shards[i].text, plan->shards[i].pairs};
+    return stage_survey(&stage, shards, plan->shard_count, plan->known, survey, why);
 }
 
-static int start_progress(const struct plan *plan, int current, struct reason *why)
+/* Looks at what is missing, for the counters and the reuse lists. */
+static int survey(const struct plan *plan, struct reason *why)
 {
-    uint64_t total[PROGRESS_STAGES] = {0}, finished[PROGRESS_STAGES] = {0};
-    struct stage_shard *sorted = calloc(plan->shard_count + 1, sizeof *sorted);
+    struct survey midi, text;
+    struct stage_shard *shards = calloc(plan->shard_count + 1, sizeof *shards);
     char *path = NULL;
-    if (!sorted || asprintf(&path, "%s/progress", plan->work) < 0) {
-        free(sorted);
-        return fail(why, "out of memory");
-    }
-    size_t missing = count_stage(plan, sorted, PROGRESS_MIDI, &total[PROGRESS_MIDI], &finished[PROGRESS_MIDI]);
-    missing += count_stage(plan, sorted, PROGRESS_TEXT, &total[PROGRESS_TEXT], &finished[PROGRESS_TEXT]);
-    int result = 0;
-    if (!current || missing > 0) {
+    int result = !shards || asprintf(&path, "%s/progress", plan->work) < 0 ? fail(why, "out of memory") : 0;
+    if (result == 0)
+        result = survey_stage(plan, SHARD_OF_MIDI, shards, &midi, why);
+    if (result == 0)
+        result = survey_stage(plan, SHARD_OF_TEXT, shards, &text, why);
+    if (result == 0) {
+        uint64_t total[PROGRESS_STAGES] = {midi.items, text.items}, finished[PROGRESS_STAGES] = {midi.finished_items, text.finished_items};
         result = progress_start(path, total, finished, why);
         message(MESSAGE_INFO, plan->input, "%zu %s in %zu %s; MIDI files to do: %llu, texts to do: %llu", plan->pairs, plan->pairs == 1 ? "pair" : "pairs",
-                plan->shard_count, plan->shard_count == 1 ? "shard" : "shards", (unsigned long long)(total[PROGRESS_MIDI] - finished[PROGRESS_MIDI]),
-                (unsigned long long)(total[PROGRESS_TEXT] - finished[PROGRESS_TEXT]));
+                plan->shard_count, plan->shard_count == 1 ? "shard" : "shards", (unsigned long long)(midi.items - midi.finished_items),
+                (unsigned long long)(text.items - text.finished_items));
     }
     free(path);
-    free(sorted);
+    free(shards);
     return result;
 }
 
@@ -311,13 +293,16 @@ static void sweep(const char *folder, int levels)
 static int make_plan(struct plan *plan, struct reason *why)
 {
     struct hash outputs;
-    char hex[HASH_HEX + 1], *lists = NULL;
-    if (asprintf(&lists, "%s/plan", plan->work) < 0)
+    char hex[HASH_HEX + 1], *lists = NULL, *known = NULL;
+    if (asprintf(&lists, "%s/plan", plan->work) < 0 || asprintf(&known, "%s/plan/known", plan->work) < 0)
         return fail(why, "out of memory");
     int result = cut(plan, why);
     if (result == 0)
         result = make_folders(lists, why);
+    if (result == 0)
+        result = (plan->known = known_shards_open(known, why)) ? 0 : -1;
     free(lists);
+    free(known);
     if (result < 0)
         return -1;
     sweep(plan->work, 2);
@@ -327,7 +312,9 @@ static int make_plan(struct plan *plan, struct reason *why)
         return -1;
     hash_to_hex(outputs, hex);
     int current = plan->output && output_record_is_current(plan->output, hex);
-    return start_progress(plan, current, why) < 0 ? -1 : write_plan_mk(plan, hex, current, why);
+    if (!current && survey(plan, why) < 0)
+        return -1;
+    return write_plan_mk(plan, hex, current, why);
 }
 
 int main(int argc, char **argv)
@@ -388,6 +375,7 @@ int main(int argc, char **argv)
     int result = make_plan(&plan, &why);
     if (result < 0)
         message(MESSAGE_ERROR, plan.input, "%s", why.text);
+    known_shards_close(plan.known);
     free(plan.path_hashes);
     free(plan.starts);
     free(plan.shards);

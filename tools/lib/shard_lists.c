@@ -14,7 +14,8 @@ struct shard_lists {
     const struct shard_settings *settings;
     struct stat_index *index;
     char *folder; /* INPUT's, with its slash; "" for the current one */
-    struct text_buffer midi, text, pairs, midi_keys, text_keys, path;
+    struct text_buffer midi, text, pairs, path;
+    struct text_buffer midi_keys, text_keys; /* struct hash, end to end */
     struct whole_file content;
     size_t count;
 };
@@ -66,7 +67,7 @@ static void add_key(struct text_buffer *list, struct text_buffer *keys, struct h
 {
     char hex[HASH_HEX + 1];
     hash_to_hex(key, hex);
-    text_add(keys, hex, HASH_HEX);
+    text_add(keys, (const char *)&key, sizeof key);
     text_printf(list, "[\"%s\",", hex);
 }
 
@@ -199,12 +200,22 @@ static struct hash piece_name(const struct shard_lists *lists, const struct shar
     return name;
 }
 
-int shard_lists_finish(struct shard_lists *lists, struct shard_names *names, struct reason *why)
+struct shard_keys shard_lists_keys(const struct shard_lists *lists)
+{
+    return (struct shard_keys){(const void *)lists->midi_keys.bytes, (const void *)lists->text_keys.bytes, lists->count};
+}
+
+/* A shard's name is the hash of its items' keys, in order. */
+void shard_lists_name(const struct shard_lists *lists, struct shard_names *names)
 {
     names->midi = hash_bytes(lists->midi_keys.bytes, lists->midi_keys.count);
     names->text = hash_bytes(lists->text_keys.bytes, lists->text_keys.count);
     names->piece = piece_name(lists, names);
     names->pairs = lists->count;
+}
+
+int shard_lists_finish(struct shard_lists *lists, const struct shard_names *names, struct reason *why)
+{
     int result = put_list(lists, names->midi, "midi", &lists->midi, why);
     if (result == 0)
         result = put_list(lists, names->text, "text", &lists->text, why);

@@ -20,14 +20,21 @@ struct shard_settings {
 
 struct shard_names { struct hash midi, text, piece; size_t pairs; };
 
+/* The keys of the current shard's items. */
+struct shard_keys { const struct hash *midi, *text; size_t count; };
+
 struct shard_lists;
 
 /* The settings and the index must outlive it. NULL with `why`. */
 struct shard_lists *shard_lists_open(const struct shard_settings *settings, struct stat_index *index, struct reason *why) __attribute__((warn_unused_result));
 /* Adds a pair to the current shard. */
 int shard_lists_add(struct shard_lists *lists, const struct pair *pair, struct reason *why) __attribute__((warn_unused_result));
-/* Ends the shard: writes its lists where they differ, tells their names, and starts the next. */
-int shard_lists_finish(struct shard_lists *lists, struct shard_names *names, struct reason *why) __attribute__((warn_unused_result));
+/* The keys of what has been added to the current shard, valid until the next call. */
+struct shard_keys shard_lists_keys(const struct shard_lists *lists);
+/* The names of the current shard, from what has been added. */
+void shard_lists_name(const struct shard_lists *lists, struct shard_names *names);
+/* Ends the shard: writes its lists under these names where they differ, and starts the next. */
+int shard_lists_finish(struct shard_lists *lists, const struct shard_names *names, struct reason *why) __attribute__((warn_unused_result));
 void shard_lists_close(struct shard_lists *lists);
 
 #endif
