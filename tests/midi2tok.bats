@@ -121,7 +121,7 @@ numbers() {
 @test "a missing end-of-track event and tracks of no bytes are accepted, events behind an end of track are not read" {
     file "4d546864 00000006 0001 0003 0060 $(chunk 4d54726b '') $(chunk 4d54726b "$melody") $(chunk 4d54726b '')"
     gives melody
-    file "$(midi 0 0060 "$melody 00ff2f00 90ff")"
+    file "$(midi 0 0060 "$melody 00ff2f00 0090ffff")"
     gives melody
 }
 
@@ -261,7 +261,7 @@ numbers() {
     write_golden_files golden
     bytes "$(midi 0 0060 "$melody" | head -c 100)" >broken.mid
     bytes "$(midi 0 0060 "$conductor")" >empty.mid
-    list golden/melody.mid broken.mid golden/mixed.mid missing.mid empty.mid golden/silent.mid golden/words.mid
+    list golden/melody.mid broken.mid golden/mixed.mid missing.mid empty.mid golden/silent.mid golden/lyric.mid
     run -0 --separate-stderr "$midi2tok" --batch-size 4 shard.midi shard.tok
     [ "${#stderr_lines[@]}" = 4 ]
     [[ ${stderr_lines[0]} == *"broken.mid: not tokenized: byte 14: the file is truncated"* ]]
@@ -270,7 +270,7 @@ numbers() {
     [[ ${stderr_lines[3]} == *"silent.mid: not tokenized: no notes from pitch 21 to 109 (drums: 27 to 88)" ]]
 
     counts=() ids=
-    for name in melody - mixed - - - words; do
+    for name in melody - mixed - - - lyric; do
         if [ $name = - ]; then
             counts+=(0)
         else
@@ -298,12 +298,12 @@ numbers() {
 @test "without programs a shard says where each track's list begins" {
     mkdir golden
     write_golden_files golden
-    list golden/words.mid missing.mid golden/mixed.mid
+    list golden/lyric.mid missing.mid golden/silent.mid golden/mixed.mid
     LOG_LEVEL=error "$midi2tok" --no-programs shard.midi shard.tok
-    [ "$(numbers shard.tok item_sequences)" = "0, 1, 1, 6" ]
-    [ "$(numbers shard.tok offsets)" = "0, 12, 12, 156" ]
+    [ "$(numbers shard.tok item_sequences)" = "0, 1, 1, 1, 6" ]
+    [ "$(numbers shard.tok offsets)" = "0, 12, 12, 12, 156" ]
     [ "$(numbers shard.tok sequence_offsets)" = "0, 12, 62, 100, 116, 132, 156" ]
-    lists=$(sed 's/{"ids": \[\[//; s/\]\], .*//; s/\], \[/, /g' "$golden/words.tracks.json" "$golden/mixed.tracks.json" | paste -sd, | sed 's/,/, /g; s/  / /g')
+    lists=$(sed 's/{"ids": \[\[//; s/\]\], .*//; s/\], \[/, /g' "$golden/lyric.tracks.json" "$golden/mixed.tracks.json" | paste -sd, | sed 's/,/, /g; s/  / /g')
     [ "$(numbers shard.tok ids)" = "$lists" ]
 }
 
@@ -325,11 +325,11 @@ numbers() {
     write_golden_files golden
     list golden/*.mid
     echo more >>golden/eighths.mid
-    rm golden/words.mid
+    rm golden/lyric.mid
     LOG_LEVEL=error run -1 --separate-stderr "$midi2tok" shard.midi shard.tok
     [ "${#stderr_lines[@]}" = 2 ]
     [[ ${stderr_lines[0]} == *"golden/eighths.mid: changed during the run; run make again" ]]
-    [[ ${stderr_lines[1]} == *"golden/words.mid: changed during the run; run make again" ]]
+    [[ ${stderr_lines[1]} == *"golden/lyric.mid: changed during the run; run make again" ]]
     [ ! -e shard.tok ]
 }
 

@@ -8,8 +8,8 @@
  * Notes are as symusic 0.6.0 reads them: a note-off, or a note-on of velocity 0, ends the longest sounding note of its channel and
  * pitch in the same MTrk chunk, whatever the program is by then; ends without a start, and notes that never end, are dropped; a note of no length stays.
  * Deliberate differences, where symusic departs from the specification: F7 events are skipped by their length; running status goes on
- * after system exclusive and stray F1..FE events; tempos of 0 and time signatures too short to hold a value are ignored; tempos and time signatures
- * at one time keep the file's order (symusic's sort shuffles them when there are more than 24).
+ * after system exclusive and stray F1..FE events; tempos of 0, and time signatures too short to hold a value or of note values below 1/128, are
+ * ignored; tempos and time signatures at one time keep the file's order (symusic's sort shuffles them when there are more than 24).
  *
  * Nothing is allocated by a number that the file states; one struct midi_file serves file after file and keeps its memory. */
 #ifndef REPRISE_MIDI_FILE_H

@@ -29,7 +29,7 @@ struct encoding {
     int64_t bar, bar_at_change; /* counted from 0; the bar at which the signature came into force */
     int32_t bar_time;           /* when the bar began */
     int32_t step;               /* ticks from one position to the next */
-    int32_t position_time;      /* the last Position is that of this time; -1: none, or a TimeSig stands behind it */
+    int32_t position_time;      /* of the last Position; -1: there is none. A change comes before the notes of its time, so one is wanted behind it anyway */
 };
 
 static void put(struct encoding *encoding, int32_t id)
@@ -75,7 +75,6 @@ static int change_signature(struct encoding *encoding, const struct grid_time_si
     encoding->bar_at_change = encoding->bar;
     encoding->signature = next;
     encoding->step = next->beat / GRID_STEPS_PER_BEAT;
-    encoding->position_time = -1;
     put(encoding, encoding->time_sig + next->kind);
     return 0;
 }
