@@ -333,6 +333,33 @@ numbers() {
     [ ! -e shard.tok ]
 }
 
+@test "items that a finished shard holds are copied, with the same bytes as if computed; others are not" {
+    mkdir golden
+    write_golden_files golden
+    list golden/*.mid
+    for options in "" --no-programs; do
+        # shellcheck disable=SC2086
+        LOG_LEVEL=error "$midi2tok" $options shard.midi whole.tok
+        { sed -n 2,4p shard.midi; sed -n 1p shard.midi; } >part.midi
+        # shellcheck disable=SC2086
+        "$midi2tok" $options part.midi part.tok
+        echo garbage >damaged.tok
+        printf '%s\n' missing.tok damaged.tok part.tok >shards
+        # shellcheck disable=SC2086
+        LOG_LEVEL=critical "$midi2tok" $options --reuse shards shard.midi again.tok
+        cmp whole.tok again.tok
+    done
+    # The first four files need not even be there; the others must be.
+    sed -n 1,4p shard.midi >first.midi
+    "$midi2tok" --no-programs --reuse shards first.midi one.tok
+    rm golden/*.mid
+    "$midi2tok" --no-programs --reuse shards first.midi two.tok
+    cmp one.tok two.tok
+    run -1 "$midi2tok" --no-programs --reuse shards shard.midi again.tok
+    # Made with other settings: nothing is copied.
+    run -1 "$midi2tok" --reuse shards first.midi three.tok
+}
+
 @test "a shard list that is damaged is refused" {
     echo '["00","file.mid"]' >shard.midi
     run -1 --separate-stderr "$midi2tok" shard.midi shard.tok

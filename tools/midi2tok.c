@@ -17,6 +17,7 @@
 #include "lib/midi_record.h"
 #include "lib/progress.h"
 #include "lib/remi.h"
+#include "lib/reuse.h"
 #include "lib/text_buffer.h"
 #include "lib/tok_shard.h"
 #include "lib/whole_file.h"
@@ -33,6 +34,7 @@ static const char usage[] =
     "  --tokenizer NAME  the tokenization: REMI (the default), in MidiTok's default configuration with programs on\n"
     "  --no-programs     MidiTok's plain default: no Program tokens, one list of tokens per track\n"
     "  --batch-size N    items between reports of progress (32)\n"
+    "  --reuse FILE      finished shards, one a line: items that they hold are copied\n"
     "  --signature       print the hash of everything but the input that decides the output\n"
     "  --help, --version\n";
 
@@ -41,6 +43,7 @@ struct settings { const char *tokenizer; int programs; };
 /* Everything that is kept from file to file. */
 struct work {
     struct settings settings;
+    struct reuse *reuse; /* NULL for a single file */
     struct whole_file file;
     struct midi_file midi;
     struct grid_score score;
@@ -50,6 +53,7 @@ struct work {
 
 static void free_work(struct work *work)
 {
+    reuse_close(work->reuse);
     whole_file_free(&work->file);
     midi_file_free(&work->midi);
     grid_score_free(&work->score);
@@ -168,6 +172,10 @@ static int tokenize_music(struct work *work, struct reason *why)
 static enum outcome add_item(struct work *work, const struct item *item, struct reason *why)
 {
     const char *error = item->unusable;
+    size_t place;
+    const struct shard *finished = error ? NULL : reuse_find(work->reuse, item->key, &place);
+    if (finished)
+        return tok_shard_copy_item(&work->shard, finished, place, !work->settings.programs, why) < 0 ? FAILED : DONE;
     if (!error && (whole_file_read(item->value, &work->file, why) < 0 || !hash_equal(hash_bytes(work->file.bytes, work->file.count), item->key))) {
         message(MESSAGE_ERROR, item->value, "changed during the run; run make again");
         return CHANGED;
@@ -207,21 +215,22 @@ static long add_items(struct work *work, const struct item_list *list, size_t ba
     return changed;
 }
 
-static int tokenize_shard(struct work *work, const char *in, const char *out, size_t batch)
+static int tokenize_shard(struct work *work, const char *in, const char *out, const char *reuse, size_t batch)
 {
     struct item_list list;
     struct reason why;
+    char signature[HASH_HEX + 1];
+    signature_of(&work->settings, signature);
     if (item_list_read(in, &list, &why) < 0) {
         message(MESSAGE_ERROR, in, "%s", why.text);
         return 1;
     }
     progress_join(PROGRESS_MIDI);
-    long changed = add_items(work, &list, batch, &why);
+    work->reuse = reuse_open(reuse, TOK_FORMAT, signature, &why);
+    long changed = work->reuse ? add_items(work, &list, batch, &why) : -1;
     item_list_free(&list);
     if (changed > 0)
         return 1;
-    char signature[HASH_HEX + 1];
-    signature_of(&work->settings, signature);
     if (changed < 0 || tok_shard_write(&work->shard, out, signature, !work->settings.programs, &why) < 0) {
         message(MESSAGE_ERROR, out, "%s", why.text);
         return 1;
@@ -249,11 +258,12 @@ static int whole_number(const char *text, size_t *number)
 
 int main(int argc, char **argv)
 {
-    enum { TOKENIZER = 256, NO_PROGRAMS, BATCH, SIGNATURE, HELP, VERSION };
+    enum { TOKENIZER = 256, NO_PROGRAMS, BATCH, REUSE, SIGNATURE, HELP, VERSION };
     static const struct option options[] = {
         {"tokenizer", required_argument, NULL, TOKENIZER},
         {"no-programs", no_argument, NULL, NO_PROGRAMS},
         {"batch-size", required_argument, NULL, BATCH},
+        {"reuse", required_argument, NULL, REUSE},
         {"signature", no_argument, NULL, SIGNATURE},
         {"help", no_argument, NULL, HELP},
         {"version", no_argument, NULL, VERSION},
@@ -261,6 +271,7 @@ int main(int argc, char **argv)
     };
     struct work work = {.settings = {.tokenizer = "REMI", .programs = 1}};
     size_t batch = 32;
+    const char *reuse = NULL;
     int print_signature = 0;
     if (message_init(argv[0]) < 0)
         return 2;
@@ -275,6 +286,7 @@ int main(int argc, char **argv)
             if (whole_number(optarg, &batch) < 0)
                 return usage_error("BATCH_SIZE=%s: a whole number from 1 to %d is needed", optarg, 1 << 20);
             break;
+        case REUSE: reuse = optarg; break;
         case SIGNATURE: print_signature = 1; break;
         case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
         case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
@@ -291,7 +303,7 @@ int main(int argc, char **argv)
     const char *in = argv[optind], *out = argv[optind + 1];
     if (strcmp(out, "-") == 0)
         return usage_error("OUT is a file; tokens are not written to the terminal");
-    int result = ends_with(out, ".tok") ? tokenize_shard(&work, in, out, batch) : tokenize_file(&work, in, out);
+    int result = ends_with(out, ".tok") ? tokenize_shard(&work, in, out, reuse, batch) : tokenize_file(&work, in, out);
     free_work(&work);
     return result;
 }

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "grow.h"
-#include "shard.h"
 
 int tok_shard_end_sequence(struct tok_shard *shard, struct reason *why)
 {
@@ -14,19 +13,54 @@ int tok_shard_end_sequence(struct tok_shard *shard, struct reason *why)
     return 0;
 }
 
-int tok_shard_end_item(struct tok_shard *shard, struct hash key, const char *record, struct reason *why)
+static int end_item(struct tok_shard *shard, struct reason *why)
 {
     if (GROW(shard->item_ends, shard->end_capacity, shard->items + 1, why) < 0 ||
         GROW(shard->item_sequences, shard->item_sequence_capacity, shard->items + 1, why) < 0)
         return -1;
+    shard->item_ends[shard->items] = (int64_t)shard->tokens.count;
+    shard->item_sequences[shard->items++] = (int64_t)shard->sequences;
+    return shard->records.failed ? fail(why, "out of memory") : 0;
+}
+
+int tok_shard_end_item(struct tok_shard *shard, struct hash key, const char *record, struct reason *why)
+{
     char hex[HASH_HEX + 1];
     hash_to_hex(key, hex);
     text_printf(&shard->records, "%s{\"key\":\"%s\",", shard->items == 0 ? "[" : ",\n", hex);
     text_add_string(&shard->records, record);
     text_add_string(&shard->records, "}");
-    shard->item_ends[shard->items] = (int64_t)shard->tokens.count;
-    shard->item_sequences[shard->items++] = (int64_t)shard->sequences;
-    return shard->records.failed ? fail(why, "out of memory") : 0;
+    return end_item(shard, why);
+}
+
+/* Appends the tokens of `from` in [begin, end) as one sequence. */
+static int copy_sequence(struct tok_shard *shard, const int32_t *from, int64_t begin, int64_t end, struct reason *why)
+{
+    struct token_list *tokens = &shard->tokens;
+    size_t count = (size_t)(end - begin);
+    if (GROW(tokens->ids, tokens->capacity, tokens->count + count, why) < 0)
+        return -1;
+    if (count > 0)
+        memcpy(tokens->ids + tokens->count, from + begin, count * sizeof *from);
+    tokens->count += count;
+    return tok_shard_end_sequence(shard, why);
+}
+
+int tok_shard_copy_item(struct tok_shard *shard, const struct shard *from, size_t item, int by_sequence, struct reason *why)
+{
+    uint64_t shape[2];
+    const int32_t *ids = shard_tensor(from, "ids", SHARD_I32, shape);
+    const int64_t *ends = shard_tensor(from, by_sequence ? "sequence_offsets" : "offsets", SHARD_I64, shape);
+    const int64_t *item_sequences = by_sequence ? shard_tensor(from, "item_sequences", SHARD_I64, shape) : NULL;
+    if (!ids || !ends || (by_sequence && !item_sequences))
+        return fail(why, "a shard to copy from holds other tensors than its signature says");
+    int64_t first = by_sequence ? item_sequences[item] : (int64_t)item, last = by_sequence ? item_sequences[item + 1] : first + 1;
+    for (int64_t sequence = first; sequence < last; sequence++)
+        if (copy_sequence(shard, ids, ends[sequence], ends[sequence + 1], why) < 0)
+            return -1;
+    text_add_string(&shard->records, shard->items == 0 ? "[" : ",\n");
+    text_add_string(&shard->records, shard_item_json(from, item));
+    return end_item(shard, why);
 }
 
 int tok_shard_quarantine(struct tok_shard *shard, struct hash key, const char *error, struct reason *why)

@@ -8,6 +8,7 @@
 #include "hash.h"
 #include "message.h"
 #include "remi.h"
+#include "shard.h"
 #include "text_buffer.h"
 
 #define TOK_FORMAT "reprise tok 1"
@@ -28,6 +29,8 @@ int tok_shard_end_sequence(struct tok_shard *shard, struct reason *why) __attrib
 int tok_shard_end_item(struct tok_shard *shard, struct hash key, const char *record, struct reason *why) __attribute__((warn_unused_result));
 /* Takes back the tokens and sequences since the last item ended, and quarantines the item: no tokens, and the reason in its record. */
 int tok_shard_quarantine(struct tok_shard *shard, struct hash key, const char *error, struct reason *why) __attribute__((warn_unused_result));
+/* The next item is one of a finished shard with the same signature: its tokens and its record are copied. */
+int tok_shard_copy_item(struct tok_shard *shard, const struct shard *from, size_t item, int by_sequence, struct reason *why) __attribute__((warn_unused_result));
 
 /* Writes the file. `by_sequence`: each item is a list of sequences, not one. */
 int tok_shard_write(struct tok_shard *shard, const char *path, const char *signature, int by_sequence, struct reason *why) __attribute__((warn_unused_result));
