@@ -23,7 +23,7 @@ endif
 include $(PLAN)/plan.mk
 
 $(TOK_DIR)/%.tok:
-	$(Q)$(MIDI2TOK) $(PLAN)/$*.midi $@
+	$(Q)$(MIDI2TOK) --reuse $(PLAN)/$*.midi-reuse $(PLAN)/$*.midi $@
 
 $(EMB_DIR)/%.emb:
 	$(Q)$(TEXT2EMB) $(PLAN)/$*.text $@
