@@ -52,7 +52,9 @@ TEXT2EMB = $(B)/text2emb --model "$$MODEL" --precision '$(PRECISION)' --batch-si
   $(if $(POOLING),--pooling '$(POOLING)') $(if $(NORMALIZE),--normalize '$(NORMALIZE)')
 
 # ---- goals ----
-data_goals := all continue
+build_goals := all continue
+look_goals := partial checkpoint status why verify
+data_goals = $(build_goals) $(look_goals)
 goals := $(or $(MAKECMDGOALS),all)
 
 # `-jN` on the command line wins over WORKERS; a make started by another make shares that one's jobs.
@@ -218,4 +220,5 @@ $(PROGRAMS:%=$(B)/%) $(TEST_PROGRAMS:%=$(B)/tests/%):
 # ---- the data graph ----
 ifneq ($(filter $(data_goals),$(goals)),)
 include rules.mk
+-include checkpoints.mk inspect.mk
 endif

@@ -10,17 +10,20 @@ TOK_DIR = $(WORK_DIR)/tok/$(TOK_SIGNATURE)
 EMB_DIR = $(WORK_DIR)/emb/$(EMB_SIGNATURE)
 OUTPUT_FILES := processed_data.json errors.jsonl processing_stats.json
 
-# plan.mk holds the pieces, what each is made of, and the two signatures. Every make plans anew, before anything else: the plan of an earlier
-# run is removed first, because Make would go on with it if plan failed (a malformed INPUT), and could not read it if it were damaged.
+# plan's makefile holds the pieces, what each is made of, and the two signatures. Every make plans anew, before anything else, and has a
+# file of its own for it (named after the process, which stays the same when Make starts itself again): the plan of an earlier run is never used, not
+# even if planning fails, and makes side by side do not meet.
+PLAN_MK := $(PLAN)/plan-$(shell echo $$PPID).mk
 ifndef MAKE_RESTARTS
-$(shell rm -f $(PLAN)/plan.mk)
-$(PLAN)/plan.mk: $(DATA_PROGRAMS) FORCE
+$(shell rm -f $(PLAN_MK))
+$(PLAN_MK): $(DATA_PROGRAMS) FORCE
 	@[ -d "$$MODEL" ] || { echo "make: MODEL=$$MODEL: no such folder; run 'make setup' for the default model" >&2; exit 1; }
 	@$(B)/plan --tok $(call quote,$(MIDI2TOK)) --emb $(call quote,$(TEXT2EMB)) --piece $(B)/combine \
 	  $(DATA_PROGRAMS:%=--depends %) --depends "$$MODEL" --batch-size "$$BATCH_SIZE" --checkpoint-interval "$$CHECKPOINT_INTERVAL" \
-	  --midi-field "$$MIDI_FIELD" --text-field "$$TEXT_FIELD" --output "$$OUTPUT_DIR" --output-settings '$(OUTPUT_FILES)' "$$INPUT" $(WORK_DIR)
+	  --midi-field "$$MIDI_FIELD" --text-field "$$TEXT_FIELD" --output "$$OUTPUT_DIR" --output-settings '$(OUTPUT_FILES)' \
+	  $(if $(filter $(build_goals),$(goals)),,--look) --makefile $@ "$$INPUT" $(WORK_DIR)
 endif
-include $(PLAN)/plan.mk
+include $(PLAN_MK)
 
 $(TOK_DIR)/%.tok:
 	$(Q)$(MIDI2TOK) --reuse $(PLAN)/$*.midi-reuse $(PLAN)/$*.midi $@
@@ -33,9 +36,9 @@ $(WORK_DIR)/pieces/%.piece:
 
 .PHONY: outputs
 outputs: $(PIECES)
-	$(Q)$(B)/combine --assemble --pieces $(WORK_DIR)/pieces $(PLAN)/pieces "$$OUTPUT_DIR/processed_data.json"
+	$(Q)$(B)/combine --assemble --pieces $(WORK_DIR)/pieces $(PLAN)/$(OUTPUTS_HASH).pieces "$$OUTPUT_DIR/processed_data.json"
 	$(Q)$(B)/stats --pieces $(WORK_DIR)/pieces --errors "$$OUTPUT_DIR/errors.jsonl" --progress $(WORK_DIR)/progress \
-	  --record $(OUTPUTS_HASH) $(OUTPUT_FILES:%=--file %) $(PLAN)/pieces "$$OUTPUT_DIR/processing_stats.json"
+	  --record $(OUTPUTS_HASH) $(OUTPUT_FILES:%=--file %) $(PLAN)/$(OUTPUTS_HASH).pieces "$$OUTPUT_DIR/processing_stats.json"
 
 # Outputs that hold what they should need nothing, not even a missing work file.
 .PHONY: all continue

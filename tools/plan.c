@@ -1,5 +1,6 @@
 /* plan: from INPUT to what Make needs to know. Reads the pairs, hashes their contents, cuts shards, and writes WORK_DIR/plan:
- * one list per shard and kind (item_list.h), `pieces` (all pieces' names, in input order), each only if it changed, and plan.mk last.
+ * one list per shard and kind (item_list.h) and `<hash of the outputs>.pieces` (all pieces' names, in input order), each only if it changed, and
+ * the makefile last.
  *
  * A shard's name is the hash of its items' contents, so that a target which exists is right:
  *   tok/<midi2tok's signature>/<hash of the MIDI contents>.tok, emb/<text2emb's signature>/<hash of the texts>.emb,
@@ -10,10 +11,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/atomic_file.h"
@@ -44,12 +48,15 @@ static const char usage[] =
     "                            the keys in INPUT (midi_file or midi_path, text_description or text)\n"
     "  --output DIR              the outputs' folder, to see whether it is current\n"
     "  --output-settings TEXT    what else decides the outputs\n"
+    "  --makefile FILE           where to write the makefile (WORK_DIR/plan/plan.mk)\n"
+    "  --look                    leave the run's counters alone: a look, perhaps beside a running build\n"
     "  --help, --version\n";
 
 enum { TOK, EMB, PIECE, STAGES, MOST_DEPENDS = 16 };
 
 struct plan {
-    const char *input, *work, *output, *output_settings;
+    const char *input, *work, *output, *output_settings, *makefile;
+    int look;
     const char *commands[STAGES], *depends[MOST_DEPENDS]; /* the programs with their options; what their signatures depend on */
     size_t depend_count;
     char signatures[STAGES][HASH_HEX + 1];
@@ -231,14 +238,15 @@ static void add_hash(struct text_buffer *text, const char *before, struct hash v
 static int write_pieces(const struct plan *plan, struct hash *outputs, struct reason *why)
 {
     struct text_buffer list = {0}, seed = {0};
-    char *path = NULL;
+    char hex[HASH_HEX + 1], *path = NULL;
     for (size_t i = 0; i < plan->shard_count; i++)
         add_hash(&list, "", plan->shards[i].piece, "\n");
     text_add(&list, "", 0);
     text_printf(&seed, "outputs 1 %s\n", plan->output_settings);
     text_add(&seed, list.bytes, list.count);
     *outputs = hash_bytes(seed.bytes, seed.count);
-    int result = list.failed || seed.failed || asprintf(&path, "%s/plan/pieces", plan->work) < 0
+    hash_to_hex(*outputs, hex);
+    int result = list.failed || seed.failed || asprintf(&path, "%s/plan/%s.pieces", plan->work, hex) < 0
                      ? fail(why, "out of memory")
                      : atomic_file_put_if_changed(path, list.bytes, list.count, why);
     free(path);
@@ -262,8 +270,9 @@ static int write_plan_mk(const struct plan *plan, const char *outputs, int curre
         add_hash(&text, " | $(TOK_DIR)/", plan->shards[i].midi, ".tok");
         add_hash(&text, " $(EMB_DIR)/", plan->shards[i].text, ".emb\n");
     }
-    int result = text.failed || asprintf(&path, "%s/plan/plan.mk", plan->work) < 0 ? fail(why, "out of memory")
-                                                                                  : atomic_file_put_if_changed(path, text.bytes, text.count, why);
+    int result = text.failed || asprintf(&path, plan->makefile ? "%s" : "%s/plan/plan.mk", plan->makefile ? plan->makefile : plan->work) < 0
+                     ? fail(why, "out of memory")
+                     : atomic_file_put_if_changed(path, text.bytes, text.count, why);
     free(path);
     text_free(&text);
     return result;
@@ -290,6 +299,23 @@ static void sweep(const char *folder, int levels)
         closedir(entries);
 }
 
+/* The makefiles of earlier makes, plan-<process>.mk. Those of the last minute may still be waited for. */
+static void remove_old_makefiles(const char *folder)
+{
+    DIR *entries = opendir(folder);
+    struct dirent *entry;
+    struct stat status;
+    int process, end;
+    while (entries && (entry = readdir(entries))) {
+        end = 0;
+        if (sscanf(entry->d_name, "plan-%d.mk%n", &process, &end) == 1 && end > 0 && !entry->d_name[end] && (kill(process, 0) < 0 && errno == ESRCH) &&
+            fstatat(dirfd(entries), entry->d_name, &status, 0) == 0 && status.st_mtime + 60 < time(NULL))
+            unlinkat(dirfd(entries), entry->d_name, 0);
+    }
+    if (entries)
+        closedir(entries);
+}
+
 static int make_plan(struct plan *plan, struct reason *why)
 {
     struct hash outputs;
@@ -301,6 +327,8 @@ static int make_plan(struct plan *plan, struct reason *why)
         result = make_folders(lists, why);
     if (result == 0)
         result = (plan->known = known_shards_open(known, why)) ? 0 : -1;
+    if (result == 0)
+        remove_old_makefiles(lists);
     free(lists);
     free(known);
     if (result < 0)
@@ -312,14 +340,14 @@ static int make_plan(struct plan *plan, struct reason *why)
         return -1;
     hash_to_hex(outputs, hex);
     int current = plan->output && output_record_is_current(plan->output, hex);
-    if (!current && survey(plan, why) < 0)
+    if (!current && !plan->look && survey(plan, why) < 0)
         return -1;
     return write_plan_mk(plan, hex, current, why);
 }
 
 int main(int argc, char **argv)
 {
-    enum { DEPENDS = 256, BATCH, INTERVAL, MIDI_FIELD, TEXT_FIELD, OUTPUT, OUTPUT_SETTINGS, HELP, VERSION };
+    enum { DEPENDS = 256, BATCH, INTERVAL, MIDI_FIELD, TEXT_FIELD, OUTPUT, OUTPUT_SETTINGS, MAKEFILE, LOOK, HELP, VERSION };
     static const struct option options[] = {
         {"tok", required_argument, NULL, TOK},
         {"emb", required_argument, NULL, EMB},
@@ -331,6 +359,8 @@ int main(int argc, char **argv)
         {"text-field", required_argument, NULL, TEXT_FIELD},
         {"output", required_argument, NULL, OUTPUT},
         {"output-settings", required_argument, NULL, OUTPUT_SETTINGS},
+        {"makefile", required_argument, NULL, MAKEFILE},
+        {"look", no_argument, NULL, LOOK},
         {"help", no_argument, NULL, HELP},
         {"version", no_argument, NULL, VERSION},
         {0},
@@ -361,6 +391,8 @@ int main(int argc, char **argv)
         case TEXT_FIELD: plan.fields.text = *optarg ? optarg : NULL; break;
         case OUTPUT: plan.output = optarg; break;
         case OUTPUT_SETTINGS: plan.output_settings = optarg; break;
+        case MAKEFILE: plan.makefile = optarg; break;
+        case LOOK: plan.look = 1; break;
         case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
         case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
         default: return 2;

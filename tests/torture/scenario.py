@@ -1,0 +1,131 @@
+"""What the sweeps share: a small dataset of the demo's music in a folder of its own, make upon it, and the fault library."""
+import concurrent.futures
+import ctypes
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("BUILD", "release")
+PROGRAMS = f"{ROOT}/build/{BUILD}"
+MODEL = f"{ROOT}/data/models/all-MiniLM-L6-v2"
+NAMES = ["plan", "midi2tok", "text2emb", "combine", "stats"]
+OUTPUTS = ["processed_data.json", "errors.jsonl", "processing_stats.json"]
+TIMED = ["processing_stats.json", "processing_stats.json.bak"]  # they hold the time of the run
+# The variables of a make around this one are not those of the makes that are started here.
+ENVIRONMENT = {name: value for name, value in os.environ.items()
+               if not name.startswith(("MAKE", "MFLAGS", "FAULT_")) and name not in ("INPUT", "OUTPUT_DIR", "WORK_DIR", "FSYNC", "LOG_LEVEL", "MODEL")}
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def write(path, content):
+    with open(path, "wb") as file:
+        file.write(content)
+
+
+def files_below(folder):
+    return sorted(os.path.relpath(os.path.join(at, name), folder) for at, _, names in os.walk(folder) for name in names)
+
+
+def temporaries(*folders):
+    return [f"{folder}/{path}" for folder in folders for path in files_below(folder) if os.path.basename(path).startswith(".reprise-")]
+
+
+def build_library(folder):
+    """The fault library, built from its source; None where it cannot be had (another processor, an old kernel)."""
+    if os.uname().machine != "x86_64":
+        return None
+    library, source = f"{folder}/fault.so", f"{ROOT}/tests/fault/fault.c"
+    plain = ["-DFAULT_WITHOUT_ALLOCATIONS"] if BUILD in ("asan", "tsan") else []
+    subprocess.run(["gcc", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-O1", "-g", "-shared", "-fPIC", *plain, source, "-o", library], check=True)
+    libc, selector = ctypes.CDLL(None, use_errno=True), ctypes.create_string_buffer(1)
+    # PR_SET_SYSCALL_USER_DISPATCH on, then off: whether the kernel has it.
+    if libc.prctl(59, 1, 0, 0, selector) < 0 or libc.prctl(59, 0, 0, 0, 0) < 0:
+        return None
+    return library
+
+
+class Fault:
+    """The environment that makes the Nth call of a kind fail; `calls` and `hits` are known afterwards."""
+
+    def __init__(self, library, folder, programs, call, effect="EIO", number=0, sticky=False):
+        self.counter = f"{folder}/counter-{os.urandom(6).hex()}"
+        write(self.counter, bytes(128))
+        self.environment = {"LD_PRELOAD": library, "FAULT_COUNTER": self.counter, "FAULT_PROGRAMS": " ".join(programs), "FAULT_CALL": call,
+                            "FAULT_AT": str(number), "FAULT_EFFECT": effect, "FAULT_STICKY": "1" if sticky else "0",
+                            "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}
+
+    def finish(self):
+        content = read(self.counter)
+        os.unlink(self.counter)
+        self.calls, self.hits = struct.unpack_from("QQ", content)
+        self.library = content[16:].split(b"\0")[0].decode()
+
+
+class Dataset:
+    """`pairs` pairs of the demo, in small shards, with WORK_DIR and OUTPUT_DIR beside them. One file is broken and one text empty, so that errors are listed too."""
+
+    def __init__(self, folder, pairs):
+        self.folder, self.data, self.work, self.out = folder, f"{folder}/data", f"{folder}/work", f"{folder}/out"
+        os.makedirs(f"{self.data}/midi")
+        chosen = json.loads(read(f"{ROOT}/data/demo/pairs.json"))[:pairs]
+        for number, pair in enumerate(chosen):
+            name = f"midi/{number:02d}-{os.path.basename(pair['midi_file'])}"
+            shutil.copyfile(f"{ROOT}/data/demo/{pair['midi_file']}", f"{self.data}/{name}")
+            pair["midi_file"] = name
+        write(f"{self.data}/{chosen[1]['midi_file']}", b"no music")
+        chosen[2]["text_description"] = ""
+        self.input = f"{self.data}/pairs.json"
+        write(self.input, json.dumps(chosen, indent=1).encode())
+
+    def command(self, *arguments):
+        return ["make", "-C", ROOT, "--no-print-directory", f"BUILD={BUILD}", f"INPUT={self.input}", f"WORK_DIR={self.work}", f"OUTPUT_DIR={self.out}",
+                f"MODEL={MODEL}", "BATCH_SIZE=2", "CHECKPOINT_INTERVAL=2", *arguments]
+
+    def make(self, *arguments, **variables):
+        return subprocess.run(self.command(*arguments), env={**ENVIRONMENT, **variables}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace", timeout=300)
+
+    def start(self, *arguments, output=subprocess.DEVNULL, **variables):
+        """make in a process group of its own."""
+        return subprocess.Popen(self.command(*arguments), env={**ENVIRONMENT, **variables}, stdin=subprocess.DEVNULL, stdout=output,
+                                stderr=subprocess.STDOUT, start_new_session=True)
+
+    def outputs(self):
+        return {name: read(f"{self.out}/{name}") for name in OUTPUTS if name not in TIMED and os.path.exists(f"{self.out}/{name}")}
+
+    def finished(self):
+        """Shards and pieces under their final names, with their inodes: what is made again gets another."""
+        return {path: os.stat(f"{self.work}/{path}").st_ino for path in files_below(self.work)
+                if path.split("/")[0] in ("tok", "emb", "pieces") and not os.path.basename(path).startswith(".")}
+
+    def clear(self):
+        shutil.rmtree(self.work, ignore_errors=True)
+        shutil.rmtree(self.out, ignore_errors=True)
+
+
+def run_all(tasks, jobs, report):
+    """Runs the callables, some at a time; each gives a list of findings (words). `report` is called with their count at the end."""
+    findings = []
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(task) for task in tasks]):
+            for finding in done.result():
+                print(f"FOUND: {finding}", flush=True)
+                findings.append(finding)
+    print(report(len(tasks), len(findings)), flush=True)
+    return findings
+
+
+def library_or_skip(folder):
+    library = build_library(folder)
+    if not library:
+        print("SKIPPED: the fault library needs x86-64 and a kernel with syscall user dispatch (Linux 5.11)")
+        sys.exit(77)
+    return library
