@@ -1,0 +1,246 @@
+#!/usr/bin/env bats
+# text2emb: embeddings are sentence-transformers', a text's bits do not depend on its neighbours, a shard keeps every item's place.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+    cd "$BATS_TEST_DIRNAME/.."
+    program=build/${BUILD:-release}/text2emb
+    model=data/models/all-MiniLM-L6-v2
+    folder=$BATS_TEST_TMPDIR
+}
+
+embed() { "$program" --model "${model_used:-$model}" "$@"; }
+
+# A folder with the model's files as links, but for those named, which are copies.
+copy_of_model() {
+    model_used=$folder/model
+    mkdir "$model_used"
+    ln -s "$PWD/$model"/* "$model_used"
+    for file in "$@"; do
+        rm -r "${model_used:?}/${file%%/*}"
+        cp -r "$model/${file%%/*}" "$model_used/"
+    done
+}
+
+refused() { # refused REASON: embedding one line fails with it, and gives no output
+    printf 'x\n' >"$folder/one.txt"
+    run -1 --separate-stderr embed "$folder/one.txt" "$folder/one.npy"
+    [ "$stderr" = "text2emb: $model_used: $1" ] || { echo "$stderr"; return 1; }
+    [ ! -e "$folder/one.npy" ]
+}
+
+# A shard list of the texts in a JSON file, made by plan.
+make_list() {
+    python3 -c 'import json, sys; json.dump([{"midi_file": "none.mid", "text_description": t} for t in json.load(open(sys.argv[1]))], open(sys.argv[2], "w"))' \
+        "$1" "$folder/pairs.json"
+    local programs=build/${BUILD:-release}
+    "$programs/plan" --tok "$programs/combine" --emb "$programs/combine" --piece "$programs/combine" --depends "$programs/combine" \
+        "$folder/pairs.json" "$folder/work" 2>/dev/null
+    cat "$folder"/work/plan/*.text >"$folder/list.text"
+}
+
+@test "embeddings equal sentence-transformers': cosine 0.999999, no element further off than 2e-6" {
+    for kernels in "" avx512 avx2 plain; do
+        KERNELS=$kernels run --separate-stderr embed tests/fixtures/text2emb/texts.txt "$folder/out.npy"
+        [[ $status -eq 0 || ( -n $kernels && $stderr == *"KERNELS=$kernels: not an instruction set of this machine"* ) ]]
+        [ "$status" -eq 0 ] || continue
+        python3 - "$folder/out.npy" tests/fixtures/text2emb/embeddings.npy <<'END'
+import array, math, sys
+def rows(path):
+    data = open(path, "rb").read()
+    assert data[:8] == b"\x93NUMPY\x01\x00" and b"'<f4'" in data[:128] and b"(24, 384)" in data[:128]
+    values = array.array("f", data[10 + int.from_bytes(data[8:10], "little"):])
+    assert len(values) == 24 * 384
+    return [values[i : i + 384] for i in range(0, len(values), 384)]
+for a, b in zip(*map(rows, sys.argv[1:])):
+    cosine = sum(x * y for x, y in zip(a, b)) / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+    assert cosine >= 0.999999, cosine
+    assert max(abs(x - y) for x, y in zip(a, b)) <= 2e-6
+END
+    done
+}
+
+@test "a text has the same bits alone, in any batch and in any order, on every instruction set" {
+    python3 - "$folder" <<'END'
+import random, sys
+source = random.Random(5)
+words = open("tests/fixtures/text2emb/texts.txt").read().split()
+lines = [f"{i} " + " ".join(source.choice(words) for _ in range(source.choice([1, 2, 5, 17, 40, 90, 200]))) for i in range(60)]
+order = list(range(60))
+source.shuffle(order)
+open(f"{sys.argv[1]}/texts", "w").writelines(line + "\n" for line in lines)
+open(f"{sys.argv[1]}/shuffled", "w").writelines(lines[i] + "\n" for i in order)
+open(f"{sys.argv[1]}/order", "w").write(" ".join(map(str, order)))
+for i in range(60):
+    open(f"{sys.argv[1]}/alone{i:02}", "w").write(lines[i] + "\n")
+END
+    for kernels in "" avx2 plain; do
+        # A machine without the set has nothing to check.
+        KERNELS=$kernels embed --batch-size 1 "$folder/texts" "$folder/1.npy" 2>"$folder/reason" || { grep -q 'not an instruction set' "$folder/reason"; continue; }
+        for batch in 2 3 7 32; do
+            KERNELS=$kernels embed --batch-size "$batch" "$folder/texts" "$folder/$batch.npy"
+            cmp "$folder/1.npy" "$folder/$batch.npy"
+        done
+        KERNELS=$kernels embed "$folder/shuffled" "$folder/shuffled.npy"
+        pairs=()
+        for text in "$folder"/alone[0-9][0-9]; do pairs+=("$text" "$text.npy"); done
+        KERNELS=$kernels embed "${pairs[@]}"
+        python3 - "$folder" <<'END'
+import sys
+folder = sys.argv[1]
+rows = lambda name: [data[i : i + 1536] for data in [open(f"{folder}/{name}.npy", "rb").read()[128:]] for i in range(0, len(data), 1536)]
+together, order = rows("1"), list(map(int, open(f"{folder}/order").read().split()))
+assert len(together) == 60 and len(set(together)) == 60
+assert rows("shuffled") == [together[i] for i in order]
+assert [rows(f"alone{i:02}")[0] for i in range(60)] == together
+END
+    done
+}
+
+@test "a shard keeps every item's place: rows of quarantined ones are zero, the others are those of the text file" {
+    printf '["first text", "", "second text", " \\t\\u3000", "first text", "\\u0000\\u200b", "last"]' >"$folder/texts.json"
+    make_list "$folder/texts.json"
+    sed -i '3s/.*/["0123456789abcdef0123456789abcdef","","text.txt: No such file or directory"]/' "$folder/list.text"
+    printf '%s\n' 'first text' last >"$folder/lines"
+    run -0 --separate-stderr embed "$folder/list.text" "$folder/out.emb" "$folder/lines" "$folder/lines.npy"
+    [ "$(grep -c 'not embedded: ' <<<"$stderr")" -eq 4 ]
+    python3 - "$folder" "$(embed --signature)" <<'END'
+import json, sys
+folder, signature = sys.argv[1:]
+data = open(f"{folder}/out.emb", "rb").read()
+end = 8 + int.from_bytes(data[:8], "little")
+header = json.loads(data[8:end])
+meta, items = header["__metadata__"], json.loads(header["__metadata__"]["items"])
+assert meta["format"] == "reprise emb 1" and meta["signature"] == signature
+assert header["embedding"]["shape"] == [7, 384] and header["n_tokens"]["shape"] == [7]
+rows = [data[end + header["embedding"]["data_offsets"][0] + 1536 * i :][:1536] for i in range(7)]
+tokens = [int.from_bytes(data[end + header["n_tokens"]["data_offsets"][0] + 4 * i :][:4], "little") for i in range(7)]
+errors = [item.get("error") for item in items]
+blank = "empty text (white space or control characters only)"
+assert errors[2] == "text.txt: No such file or directory" and errors[3] == errors[5] == blank and errors[1], errors
+assert [error is None for error in errors] == [True, False, False, False, True, False, True], errors
+assert tokens == [4, 0, 0, 0, 4, 0, 3], tokens
+assert all(not any(rows[i]) for i in (1, 2, 3, 5))
+npy = open(f"{folder}/lines.npy", "rb").read()[128:]
+assert rows[0] == rows[4] == npy[:1536] and rows[6] == npy[1536:]
+assert [item["key"] for item in items] == [json.loads(line)[0] for line in open(f"{folder}/list.text")]
+END
+}
+
+@test "a shard list whose text does not fit its key is refused, and so is one cut short" {
+    printf '["a text", "another"]' >"$folder/texts.json"
+    make_list "$folder/texts.json"
+    sed -i '2s/another/anothex/' "$folder/list.text"
+    run -1 --separate-stderr embed "$folder/list.text" "$folder/out.emb"
+    [ "$stderr" = "text2emb: $folder/list.text: line 2: the text is not the one its key was made from; the list is damaged" ]
+    [ ! -e "$folder/out.emb" ]
+    truncate -s -4 "$folder/list.text"
+    run -1 embed "$folder/list.text" "$folder/out.emb"
+    [ ! -e "$folder/out.emb" ]
+}
+
+@test "in a text file an empty line, or one that is not UTF-8, is an error that names it, and an earlier output stays" {
+    echo earlier >"$folder/out.npy"
+    printf 'one\n\nthree\n' >"$folder/lines"
+    run -1 --separate-stderr embed "$folder/lines" "$folder/out.npy"
+    [ "$stderr" = "text2emb: $folder/lines: line 2: empty text" ]
+    printf 'one\ntwo\nthree\xe9\n' >"$folder/lines"
+    run -1 --separate-stderr embed "$folder/lines" "$folder/out.npy"
+    [ "$stderr" = "text2emb: $folder/lines: line 3: not UTF-8 at byte 5" ]
+    [ "$(cat "$folder/out.npy")" = earlier ]
+    [ -z "$(find "$folder" -name '.reprise-*')" ]
+}
+
+@test "the signature tells what decides an embedding, and nothing else" {
+    plain=$(embed --signature)
+    [[ $plain =~ ^[0-9a-f]{32}$ ]]
+    [ "$(embed --batch-size 5 --pooling mean --normalize 1 --signature)" = "$plain" ]
+    all="$plain $(embed --pooling cls --signature) $(embed --normalize 0 --signature)"
+    copy_of_model sentence_bert_config.json vocab.txt model.safetensors
+    [ "$(embed --signature)" = "$plain" ]
+    sed -i 's/256/128/' "$model_used/sentence_bert_config.json"
+    all+=" $(embed --signature)"
+    echo unseen >"$folder/word"
+    sed -i "s/^zone$/zonf/" "$model_used/vocab.txt"
+    all+=" $(embed --signature)"
+    printf '\x00' | dd of="$model_used/model.safetensors" bs=1 seek=70000001 conv=notrunc status=none
+    all+=" $(embed --signature)"
+    [ "$(tr ' ' '\n' <<<"$all" | sort -u | wc -l)" -eq 6 ]
+}
+
+@test "what is not known in a model folder is refused by name" {
+    copy_of_model config.json modules.json 1_Pooling tokenizer_config.json model.safetensors
+    change() { cp "$model/$1" "$model_used/$1"; sed -i "$2" "$model_used/$1"; }
+    change config.json 's/"model_type": "bert"/"model_type": "mpnet"/'
+    refused 'config.json: model_type mpnet is not known; bert is'
+    change config.json 's/"hidden_act": "gelu"/"hidden_act": "relu"/'
+    refused 'config.json: hidden_act relu is not known; gelu is'
+    change config.json 's/"hidden_size": 384/"hidden_size": 1e99/'
+    refused 'config.json: hidden_size is not a whole number from 1 to 16384'
+    change config.json 's/"hidden_size": 384/"hidden_size": 768/'
+    refused 'model.safetensors: tensor embeddings.word_embeddings.weight: by config.json its shape would be [30522, 768]'
+    change config.json 's/"num_hidden_layers": 6/"num_hidden_layers": 7/'
+    refused 'model.safetensors: there is no tensor encoder.layer.6.attention.self.query.weight'
+    change config.json 's/$/]/'
+    [[ $(embed --signature 2>&1) == "text2emb: $model_used: config.json: not JSON at byte "* ]]
+    change config.json ''
+    change modules.json 's/models.Normalize/models.Dense/'
+    refused 'modules.json: module 2 is Dense; known are Transformer, Pooling and, not always, Normalize, in this order'
+    change modules.json 's/"1_Pooling"/"..\/1_Pooling"/'
+    refused "modules.json: a module's path is not one inside the folder"
+    change modules.json ''
+    change 1_Pooling/config.json 's/"pooling_mode_cls_token": false/"pooling_mode": "attention"/'
+    refused '1_Pooling/config.json: pooling_mode attention is not known'
+    change 1_Pooling/config.json ''
+    change tokenizer_config.json 's/"BertTokenizer"/"XLMRobertaTokenizer"/'
+    refused 'tokenizer_config.json: tokenizer_class XLMRobertaTokenizer is not known; BertTokenizer is'
+    change tokenizer_config.json ''
+    truncate -s 90000000 "$model_used/model.safetensors"
+    run -1 --separate-stderr embed --signature
+    [[ $stderr == "text2emb: $model_used: model.safetensors: tensor "*" lie outside the "*" bytes of data" ]]
+    rm "$model_used/model.safetensors"
+    touch "$model_used/pytorch_model.bin"
+    refused 'the weights are in pytorch_model.bin; model.safetensors is what is read'
+}
+
+@test "pooling and normalization come from the folder in its old and new key names, and without modules.json are mean and none" {
+    cp tests/fixtures/text2emb/texts.txt "$folder/texts"
+    copy_of_model modules.json 1_Pooling
+    embed "$folder/texts" "$folder/mean.npy"
+    embed --pooling cls "$folder/texts" "$folder/cls.npy"
+    embed --normalize 0 "$folder/texts" "$folder/raw.npy"
+    sed -i 's/"pooling_mode_cls_token": false/"pooling_mode_cls_token": true/; s/"pooling_mode_mean_tokens": true/"pooling_mode_mean_tokens": false/' "$model_used/1_Pooling/config.json"
+    embed "$folder/texts" "$folder/old.npy"
+    echo '{"embedding_dimension": 384, "pooling_mode": "cls", "include_prompt": true}' >"$model_used/1_Pooling/config.json"
+    embed "$folder/texts" "$folder/new.npy"
+    cmp "$folder/cls.npy" "$folder/old.npy"
+    cmp "$folder/cls.npy" "$folder/new.npy"
+    echo '{"pooling_mode": ["cls", "mean"]}' >"$model_used/1_Pooling/config.json"
+    embed --normalize 0 "$folder/texts" "$folder/both.npy"
+    [ "$(stat -c %s "$folder/both.npy")" -eq $((128 + 24 * 768 * 4)) ]
+    # Texts that both token limits leave whole, as there is no sentence_bert_config.json without modules.json.
+    rm "$model_used/modules.json"
+    head -3 "$folder/texts" | cut -c 1-200 >"$folder/short"
+    embed "$folder/short" "$folder/bare.npy"
+    model_used=$model embed --normalize 0 "$folder/short" "$folder/raw.npy"
+    cmp "$folder/raw.npy" "$folder/bare.npy"
+}
+
+@test "every kernel equals a reference in double precision, on every instruction set" {
+    "build/${BUILD:-release}/tests/kernels_check"
+}
+
+@test "wrong usage: unknown names are refused with the accepted ones, exit status 2" {
+    run -2 --separate-stderr embed --pooling median a b
+    [[ $stderr == *"POOLING=median: unknown; accepted: cls, max, mean,"* ]]
+    run -2 --separate-stderr embed --precision f16 a b
+    [[ $stderr == *"PRECISION=f16: unknown; accepted: f32"* ]]
+    run -2 embed --normalize 2 a b
+    run -2 embed --batch-size 0 a b
+    run -2 embed only-one
+    run -2 embed "$folder/texts" -
+    run -2 "$program" a b
+    KERNELS=mmx run -1 --separate-stderr embed tests/fixtures/text2emb/texts.txt "$folder/out.npy"
+    [[ $stderr == *"KERNELS=mmx: not an instruction set"* ]]
+}
