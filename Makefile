@@ -30,12 +30,17 @@ TEXT_FIELD ?=
 STRICT ?= 0
 LOG_LEVEL ?= info
 FSYNC ?= 0
+USE_CACHE ?= 0
+CACHE_DIR ?= data/cache
+CACHE_SIZE ?=
+FILE ?=
 BUILD ?= release
 V ?= 0
 
 # File names are taken as they stand (a `$` in one is a `$`), and reach programs through the environment, so any name will do.
-paths := INPUT OUTPUT_DIR MODEL
+paths := INPUT OUTPUT_DIR MODEL CACHE_DIR FILE
 $(foreach name,$(paths),$(eval override $(name) := $$(value $(name))))
+export TOKENIZER PRECISION POOLING NORMALIZE USE_CACHE CACHE_DIR FILE
 export INPUT OUTPUT_DIR MODEL BATCH_SIZE CHECKPOINT_INTERVAL MIDI_FIELD TEXT_FIELD LOG_LEVEL FSYNC
 
 # WORK_DIR becomes part of Make's own target names, which cannot hold these.
@@ -44,7 +49,7 @@ $(if $(and $(filter 1,$(words $(WORK_DIR))),$(if $(strip $(foreach c,$(unusable)
   $(error WORK_DIR=$(WORK_DIR): must be one word of plain characters, because Make names its targets after it))
 
 one_of = $(if $(filter $(2),$($(1))),,$(error $(1)=$($(1)): unknown; it is one of $(2)))
-$(call one_of,USE_GPU,0 1)$(call one_of,STRICT,0 1)$(call one_of,FSYNC,0 1)$(call one_of,V,0 1)
+$(call one_of,USE_GPU,0 1)$(call one_of,STRICT,0 1)$(call one_of,FSYNC,0 1)$(call one_of,USE_CACHE,0 1)$(call one_of,V,0 1)
 $(call one_of,BUILD,release debug asan tsan)$(call one_of,LOG_LEVEL,debug info warning error critical)
 
 MIDI2TOK = $(B)/midi2tok --tokenizer '$(TOKENIZER)' --batch-size '$(BATCH_SIZE)'
@@ -53,7 +58,7 @@ TEXT2EMB = $(B)/text2emb --model "$$MODEL" --precision '$(PRECISION)' --batch-si
 
 # ---- goals ----
 build_goals := all continue
-look_goals := partial checkpoint status why verify
+look_goals := partial checkpoint status why verify gc
 data_goals = $(build_goals) $(look_goals)
 goals := $(or $(MAKECMDGOALS),all)
 
@@ -82,6 +87,11 @@ Reprise turns a list of MIDI files with captions into a training-ready dataset.
 Goals
   all, continue    build what is missing (the default)
   restart          clean, then all
+  status           what is finished, missing and stale, speed, time to finish, disk use
+  why              what would be rebuilt and why; FILE=song.mid: for this file
+  verify           read everything again and check it, against its checksums and against the inputs
+  gc               remove work files that the present INPUT and settings do not need
+  cache-gc         make CACHE_DIR no larger than CACHE_SIZE (10G), what was not used for longest goes first
   clean            remove the work files and the outputs (not the model)
   distclean        remove also the programs, the model, the demo files and the peers
   setup            install what building and the demo take; silent when nothing is missing
@@ -108,6 +118,8 @@ Variables (make NAME=value, or the environment)
   STRICT               1: a quarantined item fails the run, after all else is done  [0]
   LOG_LEVEL            debug, info, warning, error, critical                  [info]
   FSYNC                1: every finished file is synced to the disk at once   [0]
+  USE_CACHE            1: keep finished shards in CACHE_DIR too, and take them from there [0]
+  CACHE_DIR            survives `make clean`; people and machines may share it  [data/cache]
   BUILD                release, debug, asan, tsan: each in a folder of its own  [release]
   V                    1: show the commands                                   [0]
 endef
@@ -222,3 +234,4 @@ ifneq ($(filter $(data_goals),$(goals)),)
 include rules.mk
 -include checkpoints.mk inspect.mk
 endif
+include cache.mk

@@ -10,18 +10,25 @@ TOK_DIR = $(WORK_DIR)/tok/$(TOK_SIGNATURE)
 EMB_DIR = $(WORK_DIR)/emb/$(EMB_SIGNATURE)
 OUTPUT_FILES := processed_data.json errors.jsonl processing_stats.json
 
+# The settings whose values are recorded, with what depends on them (tokens, embeddings, or the plan itself): `make why` compares them by name.
+RECORDED := tok:TOKENIZER $(addprefix emb:,MODEL PRECISION POOLING NORMALIZE) \
+  $(addprefix plan:,INPUT BATCH_SIZE CHECKPOINT_INTERVAL MIDI_FIELD TEXT_FIELD OUTPUT_DIR)
+
 # plan's makefile holds the pieces, what each is made of, and the two signatures. Every make plans anew, before anything else, and has a
 # file of its own for it (named after the process, which stays the same when Make starts itself again): the plan of an earlier run is never used, not
 # even if planning fails, and makes side by side do not meet.
 PLAN_MK := $(PLAN)/plan-$(shell echo $$PPID).mk
+# -n and -q only ask what a build would do.
+building = $(if $(findstring n,$(flags))$(findstring q,$(flags)),,$(filter $(build_goals),$(goals)))
+flags = $(filter-out -%,$(firstword $(MAKEFLAGS)))
 ifndef MAKE_RESTARTS
 $(shell rm -f $(PLAN_MK))
 $(PLAN_MK): $(DATA_PROGRAMS) FORCE
 	@[ -d "$$MODEL" ] || { echo "make: MODEL=$$MODEL: no such folder; run 'make setup' for the default model" >&2; exit 1; }
 	@$(B)/plan --tok $(call quote,$(MIDI2TOK)) --emb $(call quote,$(TEXT2EMB)) --piece $(B)/combine \
 	  $(DATA_PROGRAMS:%=--depends %) --depends "$$MODEL" --batch-size "$$BATCH_SIZE" --checkpoint-interval "$$CHECKPOINT_INTERVAL" \
-	  --midi-field "$$MIDI_FIELD" --text-field "$$TEXT_FIELD" --output "$$OUTPUT_DIR" --output-settings '$(OUTPUT_FILES)' \
-	  $(if $(filter $(build_goals),$(goals)),,--look) --makefile $@ "$$INPUT" $(WORK_DIR)
+	  $(RECORDED:%=--setting %) --midi-field "$$MIDI_FIELD" --text-field "$$TEXT_FIELD" --output "$$OUTPUT_DIR" --output-settings '$(OUTPUT_FILES)' \
+	  $(if $(building),,--look) --makefile $@ "$$INPUT" $(WORK_DIR)
 endif
 include $(PLAN_MK)
 

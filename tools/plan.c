@@ -27,13 +27,16 @@
 #include "lib/numbers.h"
 #include "lib/output_record.h"
 #include "lib/pairs_input.h"
+#include "lib/plan_record.h"
 #include "lib/progress.h"
+#include "lib/shard_cache.h"
 #include "lib/shard_cut.h"
 #include "lib/shard_lists.h"
 #include "lib/signature_cache.h"
 #include "lib/stage_survey.h"
 #include "lib/stat_index.h"
 #include "lib/text_buffer.h"
+#include "lib/work_files.h"
 
 static const char usage[] =
     "usage: plan [options] INPUT WORK_DIR\n"
@@ -46,19 +49,24 @@ static const char usage[] =
     "  --checkpoint-interval N   batches in the largest shard (10)\n"
     "  --midi-field NAME, --text-field NAME\n"
     "                            the keys in INPUT (midi_file or midi_path, text_description or text)\n"
+    "  --setting SCOPE:NAME      a setting to be recorded, its value is in the environment; SCOPE: tok, emb or plan, what\n"
+    "                            depends on it (may be repeated)\n"
     "  --output DIR              the outputs' folder, to see whether it is current\n"
     "  --output-settings TEXT    what else decides the outputs\n"
     "  --makefile FILE           where to write the makefile (WORK_DIR/plan/plan.mk)\n"
     "  --look                    leave the run's counters alone: a look, perhaps beside a running build\n"
     "  --help, --version\n";
 
-enum { TOK, EMB, PIECE, STAGES, MOST_DEPENDS = 16 };
+enum { TOK, EMB, PIECE, STAGES, MOST_DEPENDS = 32, MOST_SETTINGS = 64 };
 
 struct plan {
     const char *input, *work, *output, *output_settings, *makefile;
     int look;
     const char *commands[STAGES], *depends[MOST_DEPENDS]; /* the programs with their options; what their signatures depend on */
     size_t depend_count;
+    struct plan_setting settings[MOST_SETTINGS + MOST_DEPENDS]; /* those given, then the contents of `depends` */
+    size_t setting_count;
+    char depend_hashes[MOST_DEPENDS][HASH_HEX + 1];
     char signatures[STAGES][HASH_HEX + 1];
     struct pair_fields fields;
     size_t batch, interval;
@@ -170,6 +178,19 @@ static int write_shards(struct plan *plan, struct stat_index *index, struct reas
     return result;
 }
 
+/* What the signatures depend on, for the record. */
+static int record_contents(struct plan *plan, struct stat_index *index, struct reason *why)
+{
+    for (size_t i = 0; i < plan->depend_count; i++) {
+        struct hash contents;
+        if (signature_contents(index, plan->depends[i], &contents, why) < 0)
+            return -1;
+        hash_to_hex(contents, plan->depend_hashes[i]);
+        plan->settings[plan->setting_count++] = (struct plan_setting){"contents", plan->depends[i], plan->depend_hashes[i]};
+    }
+    return 0;
+}
+
 static int write_lists(struct plan *plan, struct reason *why)
 {
     char *path = index_path(plan);
@@ -178,6 +199,8 @@ static int write_lists(struct plan *plan, struct reason *why)
     if (!index)
         return path ? -1 : fail(why, "out of memory");
     int result = find_signatures(plan, index, why);
+    if (result == 0)
+        result = record_contents(plan, index, why);
     size_t read = stat_index_files_read(index), known = stat_index_files_known(index);
     if (result == 0)
         result = write_shards(plan, index, why);
@@ -199,6 +222,9 @@ static int survey_stage(const struct plan *plan, enum shard_kind kind, struct st
     struct stage stage = {.kind = kind, .work = plan->work, .signature = plan->signatures[kind == SHARD_OF_MIDI ? TOK : EMB]};
     for (size_t i = 0; i < plan->shard_count; i++)
         shards[i] = (struct stage_shard){kind == SHARD_OF_MIDI ? plan->shards[i].midi : plan->shards[i].text, plan->shards[i].pairs};
+    size_t taken = shard_cache_exchange(&stage, shards, plan->shard_count);
+    if (taken > 0)
+        message(MESSAGE_INFO, shard_cache_folder(), "%zu finished %s shards taken from the cache", taken, kind == SHARD_OF_MIDI ? "MIDI" : "text");
     return stage_survey(&stage, shards, plan->shard_count, plan->known, survey, why);
 }
 
@@ -252,6 +278,18 @@ static int write_pieces(const struct plan *plan, struct hash *outputs, struct re
     free(path);
     text_free(&list);
     text_free(&seed);
+    return result;
+}
+
+static int write_record(struct plan *plan, struct hash outputs, struct reason *why)
+{
+    struct plan_record record = {
+        .tok = plan->signatures[TOK], .emb = plan->signatures[EMB], .piece = plan->signatures[PIECE],
+        .settings = plan->settings, .setting_count = plan->setting_count, .shards = plan->shards, .shard_count = plan->shard_count,
+    };
+    char *path = list_file(plan->work, outputs, "plan");
+    int result = path ? plan_record_write(path, &record, why) : fail(why, "out of memory");
+    free(path);
     return result;
 }
 
@@ -336,7 +374,7 @@ static int make_plan(struct plan *plan, struct reason *why)
     sweep(plan->work, 2);
     if (plan->output)
         sweep(plan->output, 0);
-    if (write_lists(plan, why) < 0 || write_pieces(plan, &outputs, why) < 0)
+    if (write_lists(plan, why) < 0 || write_pieces(plan, &outputs, why) < 0 || write_record(plan, outputs, why) < 0)
         return -1;
     hash_to_hex(outputs, hex);
     int current = plan->output && output_record_is_current(plan->output, hex);
@@ -345,9 +383,23 @@ static int make_plan(struct plan *plan, struct reason *why)
     return write_plan_mk(plan, hex, current, why);
 }
 
+/* "scope:NAME"; the text of the option becomes the two names. 0, or -1 after reporting. */
+static int note_setting(struct plan *plan, char *text)
+{
+    char *colon = strchr(text, ':');
+    if (!colon || plan->setting_count == MOST_SETTINGS) {
+        usage_error("--setting %s: %s", text, colon ? "one too many" : "SCOPE:NAME is needed");
+        return -1;
+    }
+    *colon = 0;
+    const char *value = getenv(colon + 1);
+    plan->settings[plan->setting_count++] = (struct plan_setting){text, colon + 1, value ? value : ""};
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
-    enum { DEPENDS = 256, BATCH, INTERVAL, MIDI_FIELD, TEXT_FIELD, OUTPUT, OUTPUT_SETTINGS, MAKEFILE, LOOK, HELP, VERSION };
+    enum { DEPENDS = 256, BATCH, INTERVAL, MIDI_FIELD, TEXT_FIELD, OUTPUT, OUTPUT_SETTINGS, SETTING, MAKEFILE, LOOK, HELP, VERSION };
     static const struct option options[] = {
         {"tok", required_argument, NULL, TOK},
         {"emb", required_argument, NULL, EMB},
@@ -357,6 +409,7 @@ int main(int argc, char **argv)
         {"checkpoint-interval", required_argument, NULL, INTERVAL},
         {"midi-field", required_argument, NULL, MIDI_FIELD},
         {"text-field", required_argument, NULL, TEXT_FIELD},
+        {"setting", required_argument, NULL, SETTING},
         {"output", required_argument, NULL, OUTPUT},
         {"output-settings", required_argument, NULL, OUTPUT_SETTINGS},
         {"makefile", required_argument, NULL, MAKEFILE},
@@ -389,6 +442,10 @@ int main(int argc, char **argv)
             break;
         case MIDI_FIELD: plan.fields.midi = *optarg ? optarg : NULL; break;
         case TEXT_FIELD: plan.fields.text = *optarg ? optarg : NULL; break;
+        case SETTING:
+            if (note_setting(&plan, optarg) < 0)
+                return 2;
+            break;
         case OUTPUT: plan.output = optarg; break;
         case OUTPUT_SETTINGS: plan.output_settings = optarg; break;
         case MAKEFILE: plan.makefile = optarg; break;

@@ -241,13 +241,12 @@ int atomic_file_put_if_changed(const char *path, const void *bytes, size_t count
     return atomic_file_commit(file, why);
 }
 
-/* Copies the earlier file to its backup name, for file systems without hard links. */
-static int copy_backup(const char *path, const char *backup, struct reason *why)
+int atomic_file_copy(const char *path, const char *copy, struct reason *why)
 {
     FILE *from = fopen(path, "rbe");
     if (!from)
-        return fail_errno(why, "%s: cannot keep the earlier file", path);
-    struct atomic_file *to = atomic_file_open(backup, why);
+        return fail_errno(why, "%s: cannot be copied", path);
+    struct atomic_file *to = atomic_file_open(copy, why);
     char chunk[65536];
     size_t got;
     while (to && (got = fread(chunk, 1, sizeof chunk, from)) > 0)
@@ -258,7 +257,7 @@ static int copy_backup(const char *path, const char *backup, struct reason *why)
         return -1;
     if (unreadable) {
         atomic_file_abandon(to);
-        return fail(why, "%s: cannot be read to keep it as %s", path, backup);
+        return fail(why, "%s: cannot be read to copy it to %s", path, copy);
     }
     return atomic_file_commit(to, why);
 }
@@ -275,7 +274,7 @@ static int keep_backup(const struct atomic_file *file, struct reason *why)
             result = fail_errno(why, "%s: cannot keep the earlier file", backup);
         unlink(unique); /* rename leaves it where both names are one file already */
     } else if (errno != ENOENT) {
-        result = copy_backup(file->path, backup, why);
+        result = atomic_file_copy(file->path, backup, why); /* a file system without hard links */
     }
     free(backup);
     free(unique);

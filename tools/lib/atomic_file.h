@@ -35,6 +35,9 @@ void atomic_file_abandon(struct atomic_file *file);
 /* Writes a whole file at once; where the name exists with exactly these bytes it is left untouched (its time stamp stays). */
 int atomic_file_put_if_changed(const char *path, const void *bytes, size_t count, struct reason *why) __attribute__((warn_unused_result));
 
+/* Copies a file, so that the copy appears whole. 0, or -1 with `why`. */
+int atomic_file_copy(const char *from, const char *to, struct reason *why) __attribute__((warn_unused_result));
+
 /* Removes orphaned temporary files in `folder` (not below it). Returns how many; a missing folder has none. */
 int atomic_file_sweep(const char *folder);
 

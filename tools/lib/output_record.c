@@ -35,6 +35,19 @@ static int line_holds(const char *folder, const char *line)
     return name > line && *name == ' ' && size_of(folder, name + 1, &size) == 0 && size == recorded;
 }
 
+int output_record_hash(const char *folder, char hash[HASH_HEX + 1])
+{
+    struct whole_file record = {0};
+    struct hash value;
+    char *path = path_in(folder, ".record");
+    int result = path && whole_file_read(path, &record, NULL) == 0 && hash_from_hex((const char *)record.bytes, &value) == 0 ? 0 : -1;
+    if (result == 0)
+        hash_to_hex(value, hash);
+    free(path);
+    whole_file_free(&record);
+    return result;
+}
+
 int output_record_is_current(const char *folder, const char *hash)
 {
     struct whole_file record = {0};

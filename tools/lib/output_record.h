@@ -7,8 +7,11 @@
 
 #include <stddef.h>
 
+#include "hash.h"
 #include "message.h"
 
+/* The hash of the outputs that `folder` holds, or held before they were touched. 0, or -1 if there is no sound record. */
+int output_record_hash(const char *folder, char hash[HASH_HEX + 1]);
 /* 1 if `folder` holds the complete outputs of `hash` (hexadecimal), else 0. */
 int output_record_is_current(const char *folder, const char *hash);
 /* Writes the record of these files, which must be in `folder`. 0, or -1 with `why`. */

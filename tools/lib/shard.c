@@ -8,6 +8,7 @@
 #include "json_stream.h"
 #include "safetensors.h"
 #include "set_aside.h"
+#include "shard_cache.h"
 #include "text_buffer.h"
 #include "whole_file.h"
 
@@ -85,7 +86,10 @@ int shard_write(const char *path, const char *format, const char *signature, con
     if (state)
         hash_end(state);
     text_free(&header);
-    return file ? atomic_file_commit(file, why) : -1;
+    int result = file ? atomic_file_commit(file, why) : -1;
+    if (result == 0)
+        shard_cache_keep(path);
+    return result;
 }
 
 /* ---- reading ---- */

@@ -30,7 +30,7 @@ struct shard_tensor {
     const void *values; /* little-endian, shape[0] * shape[1] of them */
 };
 
-/* Writes `path` by temp + rename. `items_json` is the complete JSON list. I64 tensors must come first (alignment). 0 or -1 with `why`. */
+/* Writes `path` by temp + rename, and keeps it in the cache of finished shards too, where one is used (shard_cache.h). `items_json` is the complete JSON list. I64 tensors must come first (alignment). 0 or -1 with `why`. */
 int shard_write(const char *path, const char *format, const char *signature, const char *items_json, const struct shard_tensor *tensors, size_t tensor_count,
                 struct reason *why) __attribute__((warn_unused_result));
 

@@ -1,6 +1,7 @@
 #include "signature_cache.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,15 +55,30 @@ static int hash_folder(struct stat_index *index, const char *folder, int levels,
     return result;
 }
 
+static int hash_path(struct stat_index *index, const char *path, struct text_buffer *contents, struct reason *why)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode) ? hash_folder(index, path, 2, contents, why) : hash_file(index, path, contents, why);
+}
+
+int signature_contents(struct stat_index *index, const char *path, struct hash *contents, struct reason *why)
+{
+    struct text_buffer hashes = {0};
+    int result = hash_path(index, path, &hashes, why);
+    if (result == 0 && hashes.failed)
+        result = fail(why, "out of memory");
+    *contents = hash_bytes(hashes.bytes, hashes.count);
+    text_free(&hashes);
+    return result;
+}
+
 static int contents_key(struct stat_index *index, const char *command, const char *const depends[], size_t count, struct hash *key, struct reason *why)
 {
     struct text_buffer contents = {0};
-    struct stat status;
     int result = 0;
     text_printf(&contents, "%s\n", command);
     for (size_t i = 0; result == 0 && i < count; i++)
-        result = stat(depends[i], &status) == 0 && S_ISDIR(status.st_mode) ? hash_folder(index, depends[i], 2, &contents, why)
-                                                                            : hash_file(index, depends[i], &contents, why);
+        result = hash_path(index, depends[i], &contents, why);
     if (result == 0 && contents.failed)
         result = fail(why, "out of memory");
     *key = hash_bytes(contents.bytes, contents.count);
@@ -96,10 +112,14 @@ static int ask_program(const char *command, char hex[HASH_HEX + 1], struct reaso
     struct hash value;
     if (asprintf(&asking, "%s --signature", command) < 0)
         return fail(why, "out of memory");
+    errno = 0;
     FILE *program = popen(asking, "re");
     int told = program && fgets(answer, sizeof answer, program) != NULL;
-    int ended = program ? pclose(program) : -1;
-    int result = ended == 0 && told && hash_from_hex(answer, &value) == 0 ? 0 : fail(why, "no signature from: %s", asking);
+    int ended = program ? pclose(program) : -1, result = 0;
+    if (ended < 0 || !told || (ended == 0 && hash_from_hex(answer, &value) < 0))
+        result = errno ? fail_errno(why, "no signature from: %s", asking) : fail(why, "no signature from: %s", asking);
+    else if (ended != 0)
+        result = fail(why, "no signature from: %s", asking);
     if (result == 0)
         hash_to_hex(value, hex);
     free(asking);

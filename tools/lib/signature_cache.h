@@ -16,4 +16,7 @@
 int signature_find(struct stat_index *index, const char *cache, const char *command, const char *const depends[], size_t count,
                    char hex[HASH_HEX + 1], struct reason *why) __attribute__((warn_unused_result));
 
+/* The hash of what one such file or folder holds, whatever it is called. 0, or -1 with `why`. */
+int signature_contents(struct stat_index *index, const char *path, struct hash *contents, struct reason *why) __attribute__((warn_unused_result));
+
 #endif

@@ -7,15 +7,13 @@
 
 #include "atomic_file.h"
 #include "text_buffer.h"
+#include "work_files.h"
 
-static const char *const endings[SHARD_KINDS] = {"tok", "emb"}, *const list_endings[SHARD_KINDS] = {"midi-reuse", "text-reuse"};
+static const char *const list_endings[SHARD_KINDS] = {"midi-reuse", "text-reuse"};
 
-/* "<work>/tok/<signature>/<name>.tok" */
 static char *shard_path(const struct stage *stage, struct hash name)
 {
-    char hex[HASH_HEX + 1], *path = NULL;
-    hash_to_hex(name, hex);
-    return asprintf(&path, "%s/%s/%s/%s.%s", stage->work, endings[stage->kind], stage->signature, hex, endings[stage->kind]) < 0 ? NULL : path;
+    return shard_file(stage->work, stage->kind, stage->signature, name);
 }
 
 static int is_finished(void *context, struct hash name)
@@ -50,11 +48,10 @@ static int list_shard(void *context, struct hash name, struct reason *why)
 static int write_reuse_list(const struct stage *stage, struct hash missing, struct known_shards *known, struct reason *why)
 {
     struct listing listing = {.stage = stage};
-    char hex[HASH_HEX + 1], *path = NULL;
-    hash_to_hex(missing, hex);
+    char *path = NULL;
     int result = known_shards_holding(known, stage->kind, missing, list_shard, &listing, why);
     if (result == 0 && listing.paths.count > 0) {
-        if (listing.paths.failed || asprintf(&path, "%s/plan/%s.%s", stage->work, hex, list_endings[stage->kind]) < 0)
+        if (listing.paths.failed || !(path = list_file(stage->work, missing, list_endings[stage->kind])))
             result = fail(why, "out of memory");
         else
             result = atomic_file_put_if_changed(path, listing.paths.bytes, listing.paths.count, why);

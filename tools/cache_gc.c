@@ -1,0 +1,138 @@
+/* cache_gc: makes the cache of finished shards (shard_cache.h) no larger than it may be. The entries that were not used for longest go first; builds
+ * that use the cache meanwhile lose nothing: an entry that they have taken is a file of theirs. */
+#include <fts.h>
+#include <getopt.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/amounts.h"
+#include "lib/atomic_file.h"
+#include "lib/grow.h"
+#include "lib/hash.h"
+#include "lib/message.h"
+
+static const char usage[] =
+    "usage: cache_gc CACHE_DIR SIZE\n"
+    "Removes finished shards from CACHE_DIR, the least recently used first, until it holds at most SIZE bytes (500M, 10G, 2T; 0 empties it).\n"
+    "  --help, --version\n";
+
+struct entry { char *path; int64_t used; uint64_t bytes; }; /* used: nanoseconds since 1970 */
+struct entries { struct entry *list; size_t count, capacity; uint64_t bytes; };
+
+static int is_entry(const char *name)
+{
+    struct hash value;
+    const char *ending = name + HASH_HEX;
+    return strlen(name) == HASH_HEX + 4 && hash_from_hex(name, &value) == 0 && (strcmp(ending, ".tok") == 0 || strcmp(ending, ".emb") == 0);
+}
+
+/* A damaged entry that was moved aside by a run which was killed before it could remove it, or had no right to. */
+static int is_damaged(const char *name)
+{
+    return strlen(name) == HASH_HEX + strlen(".tok.damaged") && strcmp(name + HASH_HEX + 4, ".damaged") == 0;
+}
+
+static int add_entry(struct entries *entries, const FTSENT *file, struct reason *why)
+{
+    if (GROW(entries->list, entries->capacity, entries->count + 1, why) < 0)
+        return -1;
+    const struct stat *status = file->fts_statp;
+    char *path = strdup(file->fts_path);
+    if (!path)
+        return fail(why, "out of memory");
+    entries->list[entries->count++] =
+        (struct entry){path, (int64_t)status->st_mtim.tv_sec * 1000000000 + status->st_mtim.tv_nsec, (uint64_t)status->st_size};
+    entries->bytes += (uint64_t)status->st_size;
+    return 0;
+}
+
+/* Finds the entries; what killed runs left behind is removed on the way. */
+static int find_entries(const char *folder, struct entries *entries, struct reason *why)
+{
+    char *roots[] = {(char *)folder, NULL};
+    FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    if (!walk)
+        return fail_errno(why, "cannot be walked");
+    int result = 0;
+    for (FTSENT *file; result == 0 && (file = fts_read(walk));) {
+        if (file->fts_info == FTS_D)
+            atomic_file_sweep(file->fts_path);
+        else if (file->fts_info == FTS_DNR || file->fts_info == FTS_ERR)
+            result = fail(why, "%s: %s", file->fts_path, strerror(file->fts_errno));
+        else if (file->fts_info == FTS_F && is_damaged(file->fts_name))
+            unlink(file->fts_path);
+        else if (file->fts_info == FTS_F && is_entry(file->fts_name))
+            result = add_entry(entries, file, why);
+    }
+    fts_close(walk);
+    return result;
+}
+
+static int compare_use(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    return x->used != y->used ? (x->used < y->used ? -1 : 1) : strcmp(x->path, y->path);
+}
+
+static int trim(const char *folder, uint64_t most)
+{
+    struct entries entries = {0};
+    struct reason why;
+    struct stat status;
+    int failed = 0;
+    if (stat(folder, &status) == 0 && find_entries(folder, &entries, &why) < 0) {
+        message(MESSAGE_ERROR, folder, "%s", why.text);
+        failed = 1;
+    }
+    uint64_t before = entries.bytes;
+    size_t removed = 0;
+    if (entries.count > 0)
+        qsort(entries.list, entries.count, sizeof *entries.list, compare_use);
+    for (size_t i = 0; !failed && i < entries.count && entries.bytes > most; i++) {
+        if (unlink(entries.list[i].path) < 0) {
+            fail_errno(&why, "cannot be removed");
+            message(MESSAGE_WARNING, entries.list[i].path, "%s", why.text);
+            continue;
+        }
+        entries.bytes -= entries.list[i].bytes;
+        removed++;
+    }
+    if (!failed) {
+        char gone[AMOUNT], left[AMOUNT];
+        printf("%s: %zu of %zu shards removed (%s), %s left\n", folder, removed, entries.count, format_bytes(before - entries.bytes, gone),
+               format_bytes(entries.bytes, left));
+        if (entries.bytes > most) {
+            message(MESSAGE_ERROR, folder, "is still larger than it may be");
+            failed = 1;
+        }
+    }
+    for (size_t i = 0; i < entries.count; i++)
+        free(entries.list[i].path);
+    free(entries.list);
+    return failed || fflush(stdout) ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    enum { HELP = 256, VERSION };
+    static const struct option options[] = {{"help", no_argument, NULL, HELP}, {"version", no_argument, NULL, VERSION}, {0}};
+    uint64_t most;
+    if (message_init(argv[0]) < 0)
+        return 2;
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        switch (option) {
+        case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
+        case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
+        default: return 2;
+        }
+    }
+    if (argc - optind != 2)
+        return usage_error("CACHE_DIR and CACHE_SIZE are needed");
+    if (parse_bytes(argv[optind + 1], &most) < 0)
+        return usage_error("CACHE_SIZE=%s: a size is needed, such as 500M or 10G", argv[optind + 1]);
+    return trim(argv[optind], most);
+}

@@ -1,0 +1,124 @@
+#include "shard_cache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "atomic_file.h"
+#include "hash.h"
+#include "shard.h"
+#include "work_files.h"
+
+const char *shard_cache_folder(void)
+{
+    const char *use = getenv("USE_CACHE"), *folder = getenv("CACHE_DIR");
+    return use && strcmp(use, "1") == 0 && folder && *folder ? folder : NULL;
+}
+
+static int make_folder_of(const char *path, struct reason *why)
+{
+    char *folder = strndup(path, (size_t)(strrchr(path, '/') - path));
+    int result = folder ? make_folders(folder, why) : fail(why, "out of memory");
+    free(folder);
+    return result;
+}
+
+/* Gives the file `from` the second name `to`, or a copy where that cannot be. A name that exists already is as good. */
+static int link_or_copy(const char *from, const char *to, struct reason *why)
+{
+    int linked = link(from, to);
+    if (linked < 0 && errno == ENOENT) {
+        if (make_folder_of(to, why) < 0)
+            return -1;
+        linked = link(from, to);
+    }
+    if (linked == 0 || errno == EEXIST)
+        return 0;
+    if (errno == ENOENT)
+        return fail_errno(why, "%s", from);
+    return atomic_file_copy(from, to, why);
+}
+
+static int is_hash(const char *text, size_t length)
+{
+    struct hash value;
+    return length == HASH_HEX && hash_from_hex(text, &value) == 0;
+}
+
+/* Where …/tok/<signature>/<name>.tok begins in `path`; NULL if it does not end like this. */
+static const char *relative_name(const char *path)
+{
+    const char *name = strrchr(path, '/'), *signature = name ? memrchr(path, '/', (size_t)(name - path)) : NULL;
+    if (!signature || signature - path < 3 || !is_hash(signature + 1, (size_t)(name - signature - 1)))
+        return NULL;
+    const char *folder = signature - 3, *ending = name + 1 + HASH_HEX;
+    if ((folder > path && folder[-1] != '/') || strlen(name + 1) != HASH_HEX + 4 || !is_hash(name + 1, HASH_HEX) || *ending != '.' ||
+        strncmp(ending + 1, folder, 3) != 0)
+        return NULL;
+    return strncmp(folder, "tok", 3) == 0 || strncmp(folder, "emb", 3) == 0 ? folder : NULL;
+}
+
+void shard_cache_keep(const char *path)
+{
+    const char *cache = shard_cache_folder(), *name = cache ? relative_name(path) : NULL;
+    struct reason why;
+    char *entry = NULL;
+    if (!name)
+        return;
+    int result = asprintf(&entry, "%s/%s", cache, name) < 0 ? fail(&why, "out of memory") : link_or_copy(path, entry, &why);
+    if (result < 0)
+        message(MESSAGE_WARNING, path, "not kept in the cache: %s", why.text);
+    free(entry);
+}
+
+/* A damaged entry has been moved aside by shard_open; it goes. */
+static void drop(const char *entry, const struct reason *why)
+{
+    char *aside = NULL;
+    int removed = asprintf(&aside, "%s.damaged", entry) >= 0 && unlink(aside) == 0;
+    message(MESSAGE_WARNING, entry, "not taken from the cache%s: %s", removed ? ", dropped" : "", why->text);
+    free(aside);
+}
+
+static int take(const char *entry, const char *path, const char *format)
+{
+    struct reason why;
+    struct shard *shard = shard_open(entry, format, &why);
+    if (!shard) {
+        drop(entry, &why);
+        return 0;
+    }
+    shard_close(shard);
+    if (link_or_copy(entry, path, &why) < 0) {
+        message(MESSAGE_WARNING, entry, "not taken from the cache: %s", why.text);
+        return 0;
+    }
+    /* Not allowed for an entry of somebody else's: then it looks older than it is. */
+    if (utimensat(AT_FDCWD, entry, NULL, 0) < 0)
+        message(MESSAGE_DEBUG, entry, "its time of use cannot be set: %s", strerror(errno));
+    return 1;
+}
+
+size_t shard_cache_exchange(const struct stage *stage, const struct stage_shard *shards, size_t count)
+{
+    const char *cache = shard_cache_folder();
+    size_t taken = 0;
+    for (size_t i = 0; cache && i < count; i++) {
+        char *path = shard_file(stage->work, stage->kind, stage->signature, shards[i].name);
+        char *entry = shard_file(cache, stage->kind, stage->signature, shards[i].name);
+        if (path && entry) {
+            int finished = access(path, F_OK) == 0, cached = access(entry, F_OK) == 0;
+            if (finished && !cached)
+                shard_cache_keep(path);
+            else if (!finished && cached)
+                taken += (size_t)take(entry, path, shard_format(stage->kind));
+        }
+        free(path);
+        free(entry);
+    }
+    return taken;
+}
