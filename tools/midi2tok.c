@@ -11,10 +11,12 @@
 #include "lib/atomic_file.h"
 #include "lib/grid_score.h"
 #include "lib/hash.h"
+#include "lib/item_guard.h"
 #include "lib/item_list.h"
 #include "lib/message.h"
 #include "lib/midi_file.h"
 #include "lib/midi_record.h"
+#include "lib/numbers.h"
 #include "lib/progress.h"
 #include "lib/remi.h"
 #include "lib/reuse.h"
@@ -43,7 +45,11 @@ struct settings { const char *tokenizer; int programs; };
 /* Everything that is kept from file to file. */
 struct work {
     struct settings settings;
-    struct reuse *reuse; /* NULL for a single file */
+    /* for a shard only */
+    struct guard *guard;
+    struct guard_limits limits;
+    struct reuse *reuse;
+    size_t batch;
     struct whole_file file;
     struct midi_file midi;
     struct grid_score score;
@@ -169,9 +175,9 @@ static int tokenize_music(struct work *work, struct reason *why)
 }
 
 /* FAILED with `why`; the other outcomes are in the shard or reported. */
-static enum outcome add_item(struct work *work, const struct item *item, struct reason *why)
+static enum outcome add_item(struct work *work, const struct item *item, size_t index, struct reason *why)
 {
-    const char *error = item->unusable;
+    const char *error = item->unusable ? item->unusable : guard_verdict(work->guard, index);
     size_t place;
     const struct shard *finished = error ? NULL : reuse_find(work->reuse, item->key, &place);
     if (finished)
@@ -180,10 +186,14 @@ static enum outcome add_item(struct work *work, const struct item *item, struct 
         message(MESSAGE_ERROR, item->value, "changed during the run; run make again");
         return CHANGED;
     }
-    if (!error && tokenize_music(work, why) < 0)
-        error = why->text;
+    if (!error && tokenize_music(work, why) < 0) {
+        if (is_out_of_memory(why) && !work->limits.memory)
+            return FAILED;
+        error = is_out_of_memory(why) ? "needs more memory than ITEM_MEMORY allows" : why->text;
+    }
     if (error) {
-        message(MESSAGE_WARNING, item->value, "not tokenized: %s", error);
+        if (!guard_told(work->guard, index))
+            message(MESSAGE_WARNING, item->value, "not tokenized: %s", error);
         return tok_shard_quarantine(&work->shard, item->key, error, why) < 0 ? FAILED : QUARANTINED;
     }
     text_clear(&work->record);
@@ -196,46 +206,62 @@ static enum outcome add_item(struct work *work, const struct item *item, struct 
 }
 
 /* All items are looked at even if one has changed, so that all that have are named. Returns how many, or -1 with `why`. */
-static long add_items(struct work *work, const struct item_list *list, size_t batch, struct reason *why)
+static long add_items(struct work *work, const struct item_list *list, struct reason *why)
 {
     long changed = 0;
-    uint64_t items = 0, quarantined = 0;
+    uint64_t quarantined = 0;
     for (size_t i = 0; i < list->count; i++) {
-        enum outcome outcome = add_item(work, &list->items[i], why);
+        guard_begin(work->guard, i, 1);
+        enum outcome outcome = add_item(work, &list->items[i], i, why);
+        guard_begin(work->guard, 0, 0);
         if (outcome == FAILED)
             return -1;
         changed += outcome == CHANGED;
         quarantined += outcome == QUARANTINED;
-        items++;
-        if (items == batch || i + 1 == list->count) {
-            progress_add(items, quarantined);
-            items = quarantined = 0;
-        }
+        if ((i + 1) % work->batch == 0 || i + 1 == list->count)
+            guard_progress(work->guard, i + 1, quarantined);
     }
     return changed;
 }
 
-static int tokenize_shard(struct work *work, const char *in, const char *out, const char *reuse, size_t batch)
+struct shard_job { struct work *work; const char *in, *out, *reuse; };
+
+static int tokenize_shard(struct guard *guard, void *context)
 {
+    struct shard_job *job = context;
+    struct work *work = job->work;
     struct item_list list;
     struct reason why;
     char signature[HASH_HEX + 1];
     signature_of(&work->settings, signature);
-    if (item_list_read(in, &list, &why) < 0) {
-        message(MESSAGE_ERROR, in, "%s", why.text);
+    if (item_list_read(job->in, &list, &why) < 0) {
+        message(MESSAGE_ERROR, job->in, "%s", why.text);
         return 1;
     }
     progress_join(PROGRESS_MIDI);
-    work->reuse = reuse_open(reuse, TOK_FORMAT, signature, &why);
-    long changed = work->reuse ? add_items(work, &list, batch, &why) : -1;
+    work->guard = guard;
+    work->reuse = reuse_open(job->reuse, TOK_FORMAT, signature, &why);
+    long changed = work->reuse ? add_items(work, &list, &why) : -1;
     item_list_free(&list);
-    if (changed > 0)
-        return 1;
-    if (changed < 0 || tok_shard_write(&work->shard, out, signature, !work->settings.programs, &why) < 0) {
-        message(MESSAGE_ERROR, out, "%s", why.text);
-        return 1;
+    if (changed == 0 && tok_shard_write(&work->shard, job->out, signature, !work->settings.programs, &why) < 0)
+        changed = -1;
+    if (changed < 0)
+        message(MESSAGE_ERROR, job->out, "%s", why.text);
+    free_work(work);
+    return changed ? 1 : 0;
+}
+
+static int tokenize_shard_guarded(struct shard_job *job)
+{
+    struct reason why;
+    if (guard_limits_read(&job->work->limits, &why) < 0) {
+        message(MESSAGE_ERROR, NULL, "%s", why.text);
+        return 2;
     }
-    return 0;
+    int status = guard_run(&job->work->limits, tokenize_shard, job, &why);
+    if (status < 0)
+        message(MESSAGE_ERROR, job->in, "%s", why.text);
+    return status < 0 ? 1 : status;
 }
 
 /* ---- the program ---- */
@@ -244,16 +270,6 @@ static int ends_with(const char *text, const char *end)
 {
     size_t length = strlen(text), tail = strlen(end);
     return length >= tail && strcmp(text + length - tail, end) == 0;
-}
-
-static int whole_number(const char *text, size_t *number)
-{
-    char *end;
-    long value = strtol(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end || value < 1 || value > 1 << 20)
-        return -1;
-    *number = (size_t)value;
-    return 0;
 }
 
 int main(int argc, char **argv)
@@ -269,8 +285,7 @@ int main(int argc, char **argv)
         {"version", no_argument, NULL, VERSION},
         {0},
     };
-    struct work work = {.settings = {.tokenizer = "REMI", .programs = 1}};
-    size_t batch = 32;
+    struct work work = {.settings = {.tokenizer = "REMI", .programs = 1}, .batch = 32};
     const char *reuse = NULL;
     int print_signature = 0;
     if (message_init(argv[0]) < 0)
@@ -283,7 +298,7 @@ int main(int argc, char **argv)
             break;
         case NO_PROGRAMS: work.settings.programs = 0; break;
         case BATCH:
-            if (whole_number(optarg, &batch) < 0)
+            if (whole_number(optarg, 1, 1 << 20, &work.batch) < 0)
                 return usage_error("BATCH_SIZE=%s: a whole number from 1 to %d is needed", optarg, 1 << 20);
             break;
         case REUSE: reuse = optarg; break;
@@ -303,7 +318,8 @@ int main(int argc, char **argv)
     const char *in = argv[optind], *out = argv[optind + 1];
     if (strcmp(out, "-") == 0)
         return usage_error("OUT is a file; tokens are not written to the terminal");
-    int result = ends_with(out, ".tok") ? tokenize_shard(&work, in, out, reuse, batch) : tokenize_file(&work, in, out);
+    struct shard_job job = {&work, in, out, reuse};
+    int result = ends_with(out, ".tok") ? tokenize_shard_guarded(&job) : tokenize_file(&work, in, out);
     free_work(&work);
     return result;
 }

@@ -113,6 +113,11 @@ int fail_errno(struct reason *why, const char *format, ...)
     return -1;
 }
 
+int is_out_of_memory(const struct reason *why)
+{
+    return strncmp(why->text, "out of memory", strlen("out of memory")) == 0;
+}
+
 void print_version(void)
 {
     printf("%s (Reprise) %s\n", program_name, REPRISE_VERSION);

@@ -23,6 +23,8 @@ struct reason { char text[512]; };
 int fail(struct reason *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same, with ": " and the system's text of errno appended. */
 int fail_errno(struct reason *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Whether the reason is a lack of memory (it begins with "out of memory"): no property of the item, so no reason to quarantine it. */
+int is_out_of_memory(const struct reason *why);
 
 /* The standard endings of option parsing: --version, and "see --help" for wrong usage. */
 void print_version(void);

@@ -1,0 +1,70 @@
+#!/usr/bin/env bats
+# A program that dies on one item costs that item: it is quarantined with the cause, and the shard completes.
+
+load dataset
+
+setup() {
+    [ "${BUILD:-release}" = release ] || skip "a preloaded library and sanitizers do not go together"
+    gcc -shared -fPIC -D_GNU_SOURCE -o "$BATS_TEST_TMPDIR/die.so" "$root/tests/fault/die_of_marker.c"
+    small_dataset 8
+    reprise >/dev/null 2>&1
+    cp "$out/processed_data.json" "$BATS_TEST_TMPDIR/reference.json"
+    rm -r "$work" "$out"
+}
+
+# mark_midi N MARKER: behind the last track, where a reader does not look.
+mark_midi() {
+    printf '%s' "$2" >>"$(echo "$data/midi/0$1"-*)"
+}
+
+# dying ARGUMENTS…: make, with programs that die of markers.
+dying() {
+    LD_PRELOAD=$BATS_TEST_TMPDIR/die.so reprise "$@"
+}
+
+others_are_right() {
+    check '
+reference = json.load(open(out + "/../reference.json"))
+bad = {e["index"] for e in errors}
+assert bad == '"$1"', errors
+assert [i for i in items] == [r for n, r in enumerate(reference) if n not in bad]'
+}
+
+@test "a MIDI file on which the program crashes, one on which it loops, one that eats memory" {
+    mark_midi 1 DIE-SEGV
+    mark_midi 4 DIE-LOOP
+    mark_midi 6 DIE-EAT
+    run dying ITEM_TIMEOUT=0.5 ITEM_MEMORY=300M
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    others_are_right '{1, 4, 6}'
+    check '
+assert "Segmentation fault" in errors[0]["error"] and "ITEM_TIMEOUT" in errors[1]["error"] and "Aborted" in errors[2]["error"], errors
+assert stats["midi_files_processed"] == 5 and stats["checkpoint_info"]["midi_files_this_run"] == 8'
+    # Each is told once, and without the marker's library the quarantine stands until the file changes.
+    [ "$(grep -c '^midi2tok: .*: not tokenized: ' <<<"$output")" = 3 ]
+}
+
+@test "a text on which the program crashes, and one on which it loops" {
+    edit 'pairs[2]["text_description"] += " DIE-SEGV"; pairs[5]["text_description"] += " DIE-LOOP"'
+    run dying ITEM_TIMEOUT=0.5
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    others_are_right '{2, 5}'
+    check 'assert "Segmentation fault" in errors[0]["error"] and "ITEM_TIMEOUT" in errors[1]["error"] and all(e["stage"] == "text" for e in errors), errors'
+}
+
+@test "a stray kill costs nothing but the repetition" {
+    mark_midi 3 DIE-ONCE
+    DIE_ONCE=$BATS_TEST_TMPDIR/once run dying
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    [ -e "$BATS_TEST_TMPDIR/once" ]
+    check 'assert len(items) == 8 and not errors and stats["checkpoint_info"]["midi_files_this_run"] == 8'
+}
+
+@test "limits that are no limits are refused" {
+    run reprise ITEM_TIMEOUT=soon
+    [ "$status" -ne 0 ]
+    [[ $output == *"ITEM_TIMEOUT=soon: a number of seconds is needed"* ]]
+    run reprise ITEM_MEMORY=much
+    [ "$status" -ne 0 ]
+    [[ $output == *"ITEM_MEMORY=much: a number of bytes is needed"* ]]
+}
