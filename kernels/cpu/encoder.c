@@ -10,7 +10,7 @@
 #include "kernels.h"
 #include "pooling.h"
 
-enum { PACK_TOKENS = 448 }; /* a pack is closed when it has this many rows: enough to use each weight often, few enough for the second-level cache */
+enum { PACK_TOKENS = 112 }; /* a pack is closed when it has this many rows: enough to use each weight often, few enough for the second-level cache */
 #define UP_BYTES 1048576    /* the widest activations are made for so many rows at a time that they stay in that cache */
 #define LINE 64
 

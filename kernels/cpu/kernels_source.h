@@ -50,23 +50,41 @@ INLINE void store_some(float *at, vector v, size_t count)
 /* What the products after this one will read: fetched into the second-level cache meanwhile, `step` bytes further every fourth k. */
 struct ahead { const char *at; size_t step; };
 
+/* One step of k for every element of the tile. Rows are addressed from every third one, as base, base + stride and base + 2 * stride: one address
+ * register a row would be more than there are. */
+INLINE void multiply_step(const size_t rows, const char *const *third, size_t stride, size_t p, const float *b, vector tile[ROWS][WIDTH])
+{
+    vector panel[WIDTH];
+    UNROLL for (size_t j = 0; j < WIDTH; j++)
+        panel[j] = load(b + p * PANEL + j * LANES);
+    UNROLL for (size_t i = 0; i < rows; i++) {
+        float value;
+        memcpy(&value, third[i / 3] + i % 3 * stride + p * sizeof value, sizeof value);
+        vector x = all(value);
+        UNROLL for (size_t j = 0; j < WIDTH; j++)
+            tile[i][j] += x * panel[j];
+    }
+}
+
 /* The multiply-adds of one tile: a [rows, k] times one panel b [k, PANEL]. `rows` is a constant where this is inlined, so the tile lives in registers. */
 INLINE void multiply(const size_t rows, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead, vector tile[ROWS][WIDTH])
 {
-    for (size_t p = 0; p < k; p++) {
-        if (p % 4 == 0) {
-            __builtin_prefetch(ahead.at, 0, 2);
-            ahead.at += ahead.step;
-        }
-        vector panel[WIDTH];
-        UNROLL for (size_t j = 0; j < WIDTH; j++)
-            panel[j] = load(b + p * PANEL + j * LANES);
-        UNROLL for (size_t i = 0; i < rows; i++) {
-            vector x = all(a[i * a_stride + p]);
-            UNROLL for (size_t j = 0; j < WIDTH; j++)
-                tile[i][j] += x * panel[j];
-        }
+    enum { STEP = 4 };
+    const char *third[(ROWS + 2) / 3];
+    const size_t stride = a_stride * sizeof *a;
+    UNROLL for (size_t i = 0; i < rows; i += 3) {
+        third[i / 3] = (const char *)(a + i * a_stride);
+        __asm__("" : "+r"(third[i / 3])); /* or the compiler derives one register a row from it again */
     }
+    size_t p = 0;
+    for (; p + STEP <= k; p += STEP) {
+        __builtin_prefetch(ahead.at, 0, 2);
+        ahead.at += ahead.step;
+        UNROLL for (size_t q = 0; q < STEP; q++)
+            multiply_step(rows, third, stride, p + q, b, tile);
+    }
+    for (; p < k; p++)
+        multiply_step(rows, third, stride, p, b, tile);
 }
 
 /* One tile of c = a b + bias, or c += a b + bias; `columns` of the panel's are stored. */
