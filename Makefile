@@ -34,12 +34,15 @@ USE_CACHE ?= 0
 CACHE_DIR ?= data/cache
 CACHE_SIZE ?=
 FILE ?=
+ITEM_TIMEOUT ?= 60
+ITEM_MEMORY ?= 0
 BUILD ?= release
 V ?= 0
 
 # File names are taken as they stand (a `$` in one is a `$`), and reach programs through the environment, so any name will do.
 paths := INPUT OUTPUT_DIR MODEL CACHE_DIR FILE
 $(foreach name,$(paths),$(eval override $(name) := $$(value $(name))))
+export ITEM_TIMEOUT ITEM_MEMORY
 export TOKENIZER PRECISION POOLING NORMALIZE USE_CACHE CACHE_DIR FILE
 export INPUT OUTPUT_DIR MODEL BATCH_SIZE CHECKPOINT_INTERVAL MIDI_FIELD TEXT_FIELD LOG_LEVEL FSYNC
 
@@ -117,6 +120,8 @@ Variables (make NAME=value, or the environment)
   USE_GPU              1: embed on a GPU (this version: a warning, then the CPU)  [0]
   STRICT               1: a quarantined item fails the run, after all else is done  [0]
   LOG_LEVEL            debug, info, warning, error, critical                  [info]
+  ITEM_TIMEOUT         seconds of processor time that one file or text may take; 0: no limit  [60]
+  ITEM_MEMORY          memory that a job may take beyond its start (500M, 2G); 0: no limit  [0]
   FSYNC                1: every finished file is synced to the disk at once   [0]
   USE_CACHE            1: keep finished shards in CACHE_DIR too, and take them from there [0]
   CACHE_DIR            survives `make clean`; people and machines may share it  [data/cache]

@@ -36,7 +36,7 @@ $(TOK_DIR)/%.tok:
 	$(Q)$(MIDI2TOK) --reuse $(PLAN)/$*.midi-reuse $(PLAN)/$*.midi $@
 
 $(EMB_DIR)/%.emb:
-	$(Q)$(TEXT2EMB) $(PLAN)/$*.text $@
+	$(Q)$(TEXT2EMB) --reuse $(PLAN)/$*.text-reuse --expect $(EMB_SIGNATURE) $(PLAN)/$*.text $@
 
 $(WORK_DIR)/pieces/%.piece:
 	$(Q)$(B)/combine --tok $(filter %.tok,$|) --emb $(filter %.emb,$|) $(PLAN)/$*.pairs $@

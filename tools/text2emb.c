@@ -11,11 +11,13 @@
 #include "../kernels/encoder.h"
 #include "lib/atomic_file.h"
 #include "lib/hash.h"
+#include "lib/item_guard.h"
 #include "lib/item_list.h"
 #include "lib/message.h"
 #include "lib/model_folder.h"
 #include "lib/numbers.h"
 #include "lib/progress.h"
+#include "lib/reuse.h"
 #include "lib/shard.h"
 #include "lib/text_buffer.h"
 #include "lib/token_batch.h"
@@ -36,12 +38,15 @@ static const char usage[] =
     "  --precision NAME  of the calculation: f32\n"
     "  --batch-size N    texts at a time, and between reports of progress (32); the result does not depend on it\n"
     "  --output WHAT     embeddings (the default), or ids: the token ids of each line, as a JSON list a line\n"
+    "  --reuse FILE      finished shards, one a line: embeddings that they hold are copied\n"
+    "  --expect HASH     the signature that OUT is named after: another one (the model was changed meanwhile) is an error\n"
     "  --signature       print the hash of everything but the input that decides the output\n"
     "  --help, --version\n";
 
 struct options {
-    const char *model;
+    const char *model, *reuse, *expected;
     struct model_overrides overrides;
+    struct guard_limits limits;
     size_t batch;
     int ids, signature;
 };
@@ -68,7 +73,12 @@ static int read_choice(const char *name, const char *value, struct options *opti
     if (strcmp(name, "batch-size") == 0)
         return whole_number(value, 1, 1 << 20, &options->batch) == 0 ? 0
                    : usage_error("BATCH_SIZE=%s: a whole number from 1 to %d is needed", value, 1 << 20);
-    options->model = value;
+    if (strcmp(name, "reuse") == 0)
+        options->reuse = value;
+    else if (strcmp(name, "expect") == 0)
+        options->expected = value;
+    else
+        options->model = value;
     return 0;
 }
 
@@ -79,6 +89,7 @@ static int read_options(int argc, char **argv, struct options *options)
     static const struct option known[] = {
         {"model", required_argument, NULL, 0},     {"pooling", required_argument, NULL, 0},    {"normalize", required_argument, NULL, 0},
         {"precision", required_argument, NULL, 0}, {"batch-size", required_argument, NULL, 0}, {"output", required_argument, NULL, 0},
+        {"reuse", required_argument, NULL, 0},     {"expect", required_argument, NULL, 0},
         {"signature", no_argument, NULL, SIGNATURE}, {"help", no_argument, NULL, HELP},        {"version", no_argument, NULL, VERSION},
         {0},
     };
@@ -117,7 +128,16 @@ struct embedder {
     float *distinct; /* [distinct texts, dimension] */
     float *rows;     /* [texts, dimension] */
     size_t distinct_room, row_room;
+    struct guard *guard;
+    /* for shards only */
+    const char *signature;
+    struct reuse *reuse;
+    int in_shard;
+    uint64_t items_before, done, quarantined; /* items of earlier shards of this call; what is done of this call */
 };
+
+/* Where an item's finished embedding is copied from; shard NULL: it is computed. */
+struct finished { const struct shard *shard; size_t item; };
 
 static int signature_of(const struct model_folder *model, char hex[HASH_HEX + 1], struct reason *why)
 {
@@ -139,6 +159,7 @@ static void close_embedder(struct embedder *embedder)
     token_batch_free(&embedder->texts);
     free(embedder->distinct);
     free(embedder->rows);
+    reuse_close(embedder->reuse);
 }
 
 static int open_embedder(struct embedder *embedder, const struct options *options, const struct model_folder *model, struct reason *why)
@@ -167,6 +188,13 @@ static int clear_rows(float **buffer, size_t *room, size_t rows, size_t dimensio
     return 0;
 }
 
+static void count_done(struct embedder *embedder, uint64_t items, uint64_t quarantined)
+{
+    embedder->done += items;
+    embedder->quarantined += quarantined;
+    guard_progress(embedder->guard, embedder->done, embedder->quarantined);
+}
+
 /* Fills embedder->rows with the embeddings of embedder->texts, batch by batch. */
 static int embed(struct embedder *embedder, struct reason *why)
 {
@@ -175,15 +203,19 @@ static int embed(struct embedder *embedder, struct reason *why)
     if (clear_rows(&embedder->distinct, &embedder->distinct_room, texts->distinct, dimension, why) < 0 ||
         clear_rows(&embedder->rows, &embedder->row_room, texts->texts, dimension, why) < 0)
         return -1;
-    for (size_t i = 0; i < texts->distinct; i += embedder->batch) {
-        const size_t some = texts->distinct - i < embedder->batch ? texts->distinct - i : embedder->batch;
+    const size_t batch = guard_one_by_one(embedder->guard) ? 1 : embedder->batch;
+    for (size_t i = 0; i < texts->distinct; i += batch) {
+        const size_t some = texts->distinct - i < batch ? texts->distinct - i : batch;
         size_t done = 0;
+        if (embedder->in_shard)
+            guard_begin(embedder->guard, embedder->items_before + texts->first[i], some);
         if (encoder_forward(embedder->encoder, texts->ids, texts->offsets + i, some, embedder->distinct + i * dimension, why) < 0)
             return -1;
         for (size_t j = i; j < i + some; j++)
             done += texts->uses[j];
-        progress_add(done, 0);
+        count_done(embedder, done, 0);
     }
+    guard_begin(embedder->guard, 0, 0);
     for (size_t i = 0; i < texts->texts; i++)
         if (texts->distinct_of[i] != TOKEN_BATCH_NONE)
             memcpy(embedder->rows + i * dimension, embedder->distinct + texts->distinct_of[i] * dimension, dimension * sizeof *embedder->rows);
@@ -204,48 +236,75 @@ static void add_record(struct text_buffer *records, const struct item *item, con
     text_add_string(records, "}");
 }
 
-/* Tokenizes the list's items; those that cannot be are quarantined. */
-static int add_items(struct embedder *embedder, const char *in, const struct item_list *list, struct text_buffer *records, struct reason *why)
+/* Tokenizes an item unless it is finished elsewhere. 0; 1: `why` is why it is quarantined; -1. */
+static int add_item(struct embedder *embedder, const struct item *item, size_t index, struct finished *finished, struct reason *why)
 {
-    uint64_t quarantined = 0;
+    const char *verdict = guard_verdict(embedder->guard, embedder->items_before + index);
+    if (item->unusable || verdict) {
+        fail(why, "%s", item->unusable ? item->unusable : verdict);
+        return token_batch_add_none(&embedder->texts, why) < 0 ? -1 : 1;
+    }
+    finished->shard = reuse_find(embedder->reuse, item->key, &finished->item);
+    if (finished->shard)
+        return token_batch_add_none(&embedder->texts, why);
+    guard_begin(embedder->guard, embedder->items_before + index, 1);
+    if (!hash_equal(hash_bytes(item->value, item->value_length), item->key))
+        return fail(why, "line %zu: the text is not the one its key was made from; the list is damaged", index + 1);
+    int result = token_batch_add(&embedder->texts, embedder->wordpiece, item->value, item->value_length, embedder->model->max_tokens, why);
+    guard_begin(embedder->guard, 0, 0);
+    return result;
+}
+
+/* Tokenizes the list's items; those that cannot be are quarantined. */
+static int add_items(struct embedder *embedder, const char *in, const struct item_list *list, struct finished *finished, struct text_buffer *records,
+                     struct reason *why)
+{
+    uint64_t quarantined = 0, copied = 0;
     for (size_t i = 0; i < list->count; i++) {
-        const struct item *item = &list->items[i];
-        const char *error = item->unusable;
-        if (!error && !hash_equal(hash_bytes(item->value, item->value_length), item->key))
-            return fail(why, "line %zu: the text is not the one its key was made from; the list is damaged", i + 1);
-        int result = error ? token_batch_add_none(&embedder->texts, why)
-                           : token_batch_add(&embedder->texts, embedder->wordpiece, item->value, item->value_length, embedder->model->max_tokens, why);
+        int result = add_item(embedder, &list->items[i], i, &finished[i], why);
         if (result < 0)
             return -1;
-        if (result > 0)
-            error = why->text;
-        if (error) {
-            message(MESSAGE_WARNING, in, "line %zu: not embedded: %s", i + 1, error);
-            quarantined++;
-        }
-        add_record(records, item, error);
+        if (result > 0 && !guard_told(embedder->guard, embedder->items_before + i))
+            message(MESSAGE_WARNING, in, "line %zu: not embedded: %s", i + 1, why->text);
+        quarantined += result > 0;
+        copied += finished[i].shard != NULL;
+        add_record(records, &list->items[i], result > 0 ? why->text : NULL);
     }
     text_add_string(records, list->count ? "]" : "[]");
-    progress_add(quarantined, quarantined);
+    count_done(embedder, quarantined + copied, quarantined);
     return records->failed ? fail(why, "out of memory") : 0;
 }
 
-static int write_shard(const struct embedder *embedder, const char *out, const char *records, struct reason *why)
+/* Fills in the embeddings that finished shards hold, and each item's number of tokens. tokens [items]. */
+static int add_finished(struct embedder *embedder, const struct finished *finished, int32_t *tokens, struct reason *why)
+{
+    const size_t dimension = encoder_dimension(embedder->encoder);
+    uint64_t rows[2], counts[2];
+    for (size_t i = 0; i < embedder->texts.texts; i++) {
+        tokens[i] = (int32_t)token_batch_tokens(&embedder->texts, i);
+        if (!finished[i].shard)
+            continue;
+        const float *embedding = shard_tensor(finished[i].shard, "embedding", SHARD_F32, rows); /* [items, dimension] */
+        const int32_t *n_tokens = shard_tensor(finished[i].shard, "n_tokens", SHARD_I32, counts);
+        if (!embedding || !n_tokens || rows[1] != dimension)
+            return fail(why, "a finished shard of the same signature has other tensors");
+        memcpy(embedder->rows + i * dimension, embedding + finished[i].item * dimension, dimension * sizeof *embedding);
+        tokens[i] = n_tokens[finished[i].item];
+    }
+    return 0;
+}
+
+static int write_shard(struct embedder *embedder, const char *out, const char *records, const struct finished *finished, struct reason *why)
 {
     const size_t items = embedder->texts.texts;
     int32_t *tokens = calloc(items + 1, sizeof *tokens);
-    char signature[HASH_HEX + 1];
-    if (!tokens || signature_of(embedder->model, signature, why) < 0) {
-        free(tokens);
-        return fail(why, "out of memory");
-    }
-    for (size_t i = 0; i < items; i++)
-        tokens[i] = (int32_t)token_batch_tokens(&embedder->texts, i);
+    int result = tokens ? add_finished(embedder, finished, tokens, why) : fail(why, "out of memory");
     const struct shard_tensor tensors[] = {
         {.name = "embedding", .type = SHARD_F32, .dimensions = 2, .shape = {items, encoder_dimension(embedder->encoder)}, .values = embedder->rows},
         {.name = "n_tokens", .type = SHARD_I32, .dimensions = 1, .shape = {items, 1}, .values = tokens},
     };
-    int result = shard_write(out, "reprise emb 1", signature, records, tensors, 2, why);
+    if (result == 0)
+        result = shard_write(out, "reprise emb 1", embedder->signature, records, tensors, 2, why);
     free(tokens);
     return result;
 }
@@ -257,13 +316,16 @@ static int embed_shard(struct embedder *embedder, const char *in, const char *ou
     if (item_list_read(in, &list, why) < 0)
         return -1;
     token_batch_clear(&embedder->texts);
-    int result = add_items(embedder, in, &list, &records, why);
-    item_list_free(&list);
+    struct finished *finished = calloc(list.count + 1, sizeof *finished); /* [items] */
+    int result = finished ? add_items(embedder, in, &list, finished, &records, why) : fail(why, "out of memory");
     if (result == 0)
         result = embed(embedder, why);
     if (result == 0)
-        result = write_shard(embedder, out, records.bytes, why);
+        result = write_shard(embedder, out, records.bytes, finished, why);
+    embedder->items_before += list.count;
+    item_list_free(&list);
     text_free(&records);
+    free(finished);
     return result;
 }
 
@@ -379,19 +441,28 @@ static int ends_with(const char *text, const char *end)
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-static int embed_all(const struct options *options, const struct model_folder *model, int count, char **operands)
+struct job { const struct options *options; const struct model_folder *model; const char *signature; int count; char **operands; };
+
+/* All operands, in a child of its own. */
+static int embed_all(struct guard *guard, void *context)
 {
+    const struct job *job = context;
+    const struct options *options = job->options;
     struct embedder embedder;
     struct reason why;
-    if (open_embedder(&embedder, options, model, &why) < 0) {
+    if (open_embedder(&embedder, options, job->model, &why) < 0 ||
+        !(embedder.reuse = reuse_open(options->reuse, "reprise emb 1", job->signature, &why))) {
         message(MESSAGE_ERROR, options->model, "%s", why.text);
         return 1;
     }
+    embedder.guard = guard;
+    embedder.signature = job->signature;
     progress_join(PROGRESS_TEXT);
     int status = 0;
-    for (int i = 0; i < count; i += 2) {
-        const char *in = operands[i], *out = operands[i + 1];
+    for (int i = 0; i < job->count; i += 2) {
+        const char *in = job->operands[i], *out = job->operands[i + 1];
         const int is_shard = ends_with(out, ".emb") && !options->ids;
+        embedder.in_shard = is_shard;
         if ((is_shard ? embed_shard : embed_lines)(&embedder, in, out, &why) < 0) {
             message(MESSAGE_ERROR, in, "%s", why.text);
             status = 1;
@@ -399,6 +470,25 @@ static int embed_all(const struct options *options, const struct model_folder *m
     }
     close_embedder(&embedder);
     return status;
+}
+
+/* Shards are guarded item by item. A file of lines has no place for a verdict: it is never in hand, so a death in it ends the program. */
+static int embed_guarded(const struct options *options, const struct model_folder *model, int count, char **operands)
+{
+    struct reason why;
+    char signature[HASH_HEX + 1];
+    int status = signature_of(model, signature, &why);
+    if (status == 0 && options->expected && strcmp(options->expected, signature) != 0)
+        status = fail(&why, "changed during the run; run make again");
+    if (status < 0) {
+        message(MESSAGE_ERROR, options->model, "%s", why.text);
+        return 1;
+    }
+    struct job job = {options, model, signature, count, operands};
+    status = guard_run(&options->limits, embed_all, &job, &why);
+    if (status < 0)
+        message(MESSAGE_ERROR, operands[0], "%s", why.text);
+    return status < 0 ? 1 : status;
 }
 
 int main(int argc, char **argv)
@@ -414,6 +504,10 @@ int main(int argc, char **argv)
         return usage_error("--model is needed");
     if (!options.signature && (status = check_operands(argc - optind, argv + optind)))
         return status;
+    if (guard_limits_read(&options.limits, &why) < 0) {
+        message(MESSAGE_ERROR, NULL, "%s", why.text);
+        return 2;
+    }
     struct model_folder *model = model_folder_open(options.model, options.overrides, &why);
     if (!model) {
         message(MESSAGE_ERROR, options.model, "%s", why.text);
@@ -425,7 +519,7 @@ int main(int argc, char **argv)
         if (status)
             message(MESSAGE_ERROR, options.model, "the signature cannot be printed");
     } else {
-        status = embed_all(&options, model, argc - optind, argv + optind);
+        status = embed_guarded(&options, model, argc - optind, argv + optind);
     }
     model_folder_close(model);
     return status;

@@ -14,6 +14,7 @@ void token_batch_free(struct token_batch *batch)
 {
     free(batch->distinct_of);
     free(batch->uses);
+    free(batch->first);
     free(batch->offsets);
     free(batch->ids);
     free(batch->keys);
@@ -59,7 +60,8 @@ static int make_room(struct token_batch *batch, size_t ids, struct reason *why)
 {
     if (batch->distinct == batch->distinct_room) {
         const size_t room = 2 * batch->distinct_room + 64;
-        if (resize(&batch->uses, room, sizeof *batch->uses, why) < 0 || resize(&batch->offsets, room + 1, sizeof *batch->offsets, why) < 0 ||
+        if (resize(&batch->uses, room, sizeof *batch->uses, why) < 0 || resize(&batch->first, room, sizeof *batch->first, why) < 0 ||
+            resize(&batch->offsets, room + 1, sizeof *batch->offsets, why) < 0 ||
             resize(&batch->keys, room, sizeof *batch->keys, why) < 0)
             return -1;
         batch->distinct_room = room;
@@ -114,6 +116,7 @@ int token_batch_add(struct token_batch *batch, struct wordpiece *wordpiece, cons
         return -1;
     batch->keys[batch->distinct] = key;
     batch->uses[batch->distinct] = 1;
+    batch->first[batch->distinct] = batch->texts - 1;
     *slot = ++batch->distinct;
     batch->offsets[batch->distinct] = begin + (size_t)tokens;
     return 0;

@@ -15,6 +15,7 @@ struct token_batch {
     size_t texts, distinct;
     size_t *distinct_of; /* [texts]: which of the distinct ones it is; TOKEN_BATCH_NONE: it has no tokens */
     size_t *uses;        /* [distinct]: how many texts are this one */
+    size_t *first;       /* [distinct]: the first text that is this one */
     size_t *offsets;     /* [distinct + 1] into ids */
     int32_t *ids;
     /* storage */
