@@ -1,6 +1,6 @@
 # Flags of the kernels (included by the Makefile). Each instruction set has a file of its own; which one runs is decided at run time.
 # Multiply and add become one FMA where the set has it. They are optimized in every build: a test suite on unoptimized ones would take an hour.
-$(B)/kernels/cpu/%.o: OBJECT_CFLAGS += -O2 -ffp-contract=fast
+$(B)/kernels/cpu/%.o: OBJECT_CFLAGS += -O2 -ffp-contract=fast $(if $(findstring clang,$(CC)),,-fno-var-tracking-assignments)
 ifeq ($(shell uname -m),x86_64)
 $(B)/kernels/cpu/kernels_avx512.o: OBJECT_CFLAGS += -mavx512f -mfma -mprefer-vector-width=512
 $(B)/kernels/cpu/kernels_avx2.o: OBJECT_CFLAGS += -mavx2 -mfma
