@@ -3,6 +3,7 @@
  * IN is a MIDI file and OUT a MidiTok token file (JSON), or, where OUT ends in .tok, IN is a shard list of plan's (item_list.h) and OUT a shard
  * (shard.h). In a shard an item that cannot be tokenized is quarantined: it keeps its place, with the reason. A file that is no longer what
  * plan saw fails the shard, because the shard's name says what is in it. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,7 +183,11 @@ static enum outcome add_item(struct work *work, const struct item *item, size_t 
     const struct shard *finished = error ? NULL : reuse_find(work->reuse, item->key, &place);
     if (finished)
         return tok_shard_copy_item(&work->shard, finished, place, !work->settings.programs, why) < 0 ? FAILED : DONE;
-    if (!error && (whole_file_read(item->value, &work->file, why) < 0 || !hash_equal(hash_bytes(work->file.bytes, work->file.count), item->key))) {
+    if (!error && whole_file_read(item->value, &work->file, why) < 0) {
+        message(MESSAGE_ERROR, item->value, "changed during the run: %s; run make again", why->text);
+        return CHANGED;
+    }
+    if (!error && !hash_equal(hash_bytes(work->file.bytes, work->file.count), item->key)) {
         message(MESSAGE_ERROR, item->value, "changed during the run; run make again");
         return CHANGED;
     }
@@ -311,7 +316,10 @@ int main(int argc, char **argv)
     if (print_signature) {
         char signature[HASH_HEX + 1];
         signature_of(&work.settings, signature);
-        return puts(signature) < 0 || fflush(stdout) ? 1 : 0;
+        if (puts(signature) >= 0 && fflush(stdout) == 0)
+            return 0;
+        message(MESSAGE_ERROR, NULL, "the signature cannot be printed: %s", strerror(errno));
+        return 1;
     }
     if (argc - optind != 2)
         return usage_error("IN and OUT are needed");

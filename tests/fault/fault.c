@@ -16,7 +16,7 @@
  *                   before the call is made) or killgroup (the same for the whole process group)
  *
  * write(2) to stderr is neither counted nor hit: there a program says what is wrong. A close that fails has closed, as in Linux. Calls made by
- * further threads, before main's libraries are ready, or while popen starts a child, are not seen. */
+ * further threads, before main's libraries are ready, or while popen or fork start a child, are not seen. */
 #include <errno.h>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -75,6 +75,12 @@ static int is_hit(void)
     if (effect == EFFECT_KILL || effect == EFFECT_KILL_GROUP)
         fault_native(SYS_kill, effect == EFFECT_KILL ? fault_native(SYS_getpid, 0, 0, 0, 0, 0, 0) : 0, SIGKILL, 0, 0, 0, 0);
     return 1;
+}
+
+static void give_up(const char *what)
+{
+    dprintf(STDERR_FILENO, "fault: %s\n", what);
+    _exit(99);
 }
 
 /* ---- system calls ---- */
@@ -156,6 +162,19 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     return result;
 }
 
+/* The kernel turns dispatch off in a child. */
+pid_t fork(void)
+{
+    pid_t (*next)(void) = (pid_t (*)(void))dlsym(RTLD_NEXT, "fork");
+    char before = selector;
+    selector = 0;
+    pid_t child = next();
+    if (child == 0 && before && catch_system_calls() < 0)
+        give_up("no syscall user dispatch in a child");
+    selector = before;
+    return child;
+}
+
 /* ---- allocations; not under AddressSanitizer, which has an allocator of its own ---- */
 
 #ifndef FAULT_WITHOUT_ALLOCATIONS
@@ -234,12 +253,6 @@ static int effect_of(const char *name)
         if (strcmp(effects[i].name, name) == 0)
             return effects[i].effect;
     return 0;
-}
-
-static void give_up(const char *what)
-{
-    dprintf(STDERR_FILENO, "fault: %s\n", what);
-    _exit(99);
 }
 
 __attribute__((constructor)) static void set_up(void)

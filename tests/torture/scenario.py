@@ -93,10 +93,10 @@ class Dataset:
         return subprocess.run(self.command(*arguments), env={**ENVIRONMENT, **variables}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace", timeout=300)
 
-    def start(self, *arguments, output=subprocess.DEVNULL, **variables):
+    def start(self, *arguments, **variables):
         """make in a process group of its own."""
-        return subprocess.Popen(self.command(*arguments), env={**ENVIRONMENT, **variables}, stdin=subprocess.DEVNULL, stdout=output,
-                                stderr=subprocess.STDOUT, start_new_session=True)
+        return subprocess.Popen(self.command(*arguments), env={**ENVIRONMENT, **variables}, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
     def outputs(self):
         return {name: read(f"{self.out}/{name}") for name in OUTPUTS if name not in TIMED and os.path.exists(f"{self.out}/{name}")}
@@ -109,6 +109,13 @@ class Dataset:
     def clear(self):
         shutil.rmtree(self.work, ignore_errors=True)
         shutil.rmtree(self.out, ignore_errors=True)
+
+
+def points(count, sample):
+    """1 … count, or of them `sample`: the first, the last and some between."""
+    if not sample or count <= sample:
+        return range(1, count + 1)
+    return sorted({1 + round(i * (count - 1) / max(1, sample - 1)) for i in range(sample)})
 
 
 def run_all(tasks, jobs, report):

@@ -64,7 +64,7 @@ static int open_temporary(const char *folder, char **name, struct reason *why)
     for (int attempt = 0; attempt < 100; attempt++) {
         if (asprintf(name, "%s/" TEMPORARY_PREFIX "XXXXXX", folder) < 0) {
             *name = NULL;
-            return fail(why, "out of memory");
+            return fail(why, "%s: out of memory", folder);
         }
         int descriptor = mkostemp(*name, O_CLOEXEC);
         if (descriptor < 0) {
@@ -75,12 +75,19 @@ static int open_temporary(const char *folder, char **name, struct reason *why)
         }
         struct stat status;
         /* A file system without locks: go on; an orphan there is never swept, and does no harm. */
-        if (flock(descriptor, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
-            close(descriptor); /* a sweep holds it, and will unlink it */
-        } else if (fstat(descriptor, &status) == 0 && status.st_nlink > 0) {
+        int swept = flock(descriptor, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK; /* a sweep holds it, and will unlink it */
+        int known = fstat(descriptor, &status) == 0;
+        if (!swept && known && status.st_nlink > 0)
             return descriptor;
-        } else {
-            close(descriptor);
+        if (!known) {
+            fail_errno(why, "%s: cannot be looked at", *name);
+            unlink(*name);
+        }
+        close(descriptor);
+        if (!known) {
+            free(*name);
+            *name = NULL;
+            return -1;
         }
         free(*name);
         *name = NULL;
@@ -101,7 +108,7 @@ struct atomic_file *atomic_file_open(const char *path, struct reason *why)
     struct atomic_file *file = calloc(1, sizeof *file);
     char *folder = folder_of(path);
     if (!file || !folder || !(file->path = strdup(path))) {
-        fail(why, "out of memory");
+        fail(why, "%s: out of memory", path);
         goto failed;
     }
     if (make_folders(folder, why) < 0)
@@ -268,7 +275,7 @@ static int keep_backup(const struct atomic_file *file, struct reason *why)
     char *backup = NULL, *unique = NULL;
     int result = 0;
     if (asprintf(&backup, "%s.bak", file->path) < 0 || asprintf(&unique, "%s-backup", file->temporary) < 0) {
-        result = fail(why, "out of memory");
+        result = fail(why, "%s: out of memory", file->path);
     } else if (link(file->path, unique) == 0) {
         if (rename(unique, backup) < 0)
             result = fail_errno(why, "%s: cannot keep the earlier file", backup);

@@ -11,6 +11,14 @@
 
 enum { CHUNK = 1 << 16, DEPTH_LIMIT = 512 };
 
+static size_t read_chunk(struct json_stream *stream)
+{
+    size_t got = fread(stream->chunk, 1, CHUNK, stream->file);
+    if (ferror(stream->file) && !stream->error)
+        stream->error = errno;
+    return got;
+}
+
 int json_stream_open(struct json_stream *stream, const char *path, struct reason *why)
 {
     struct stat status;
@@ -25,7 +33,7 @@ int json_stream_open(struct json_stream *stream, const char *path, struct reason
         return fail(why, "out of memory");
     }
     stream->at = stream->end = stream->chunk;
-    stream->end += fread(stream->chunk, 1, CHUNK, stream->file);
+    stream->end += read_chunk(stream);
     if (stream->end - stream->at >= 3 && memcmp(stream->at, "\xef\xbb\xbf", 3) == 0)
         stream->at += 3;
     return 0;
@@ -46,7 +54,7 @@ void json_stream_close(struct json_stream *stream)
 
 int json_read_error(const struct json_stream *stream, struct reason *why)
 {
-    return stream->file && ferror(stream->file) ? fail(why, "line %zu: read error", stream->line) : 0;
+    return stream->error ? fail(why, "line %zu: read: %s", stream->line, strerror(stream->error)) : 0;
 }
 
 /* The next byte, not consumed; -1 at the end. */
@@ -55,7 +63,7 @@ static int peek(struct json_stream *stream)
     if (stream->at == stream->end) {
         if (!stream->file)
             return -1;
-        size_t got = fread(stream->chunk, 1, CHUNK, stream->file);
+        size_t got = read_chunk(stream);
         stream->at = stream->chunk;
         stream->end = stream->chunk + got;
         if (got == 0)

@@ -18,6 +18,7 @@ struct json_stream {
     const char *at, *end;
     char *chunk;
     size_t line, column; /* of the next byte, from 1 */
+    int error;           /* the errno of a read that failed, 0 while all is well */
 };
 
 int json_stream_open(struct json_stream *stream, const char *path, struct reason *why) __attribute__((warn_unused_result)); /* skips a byte order mark */

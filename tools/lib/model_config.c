@@ -1,6 +1,7 @@
 #include "model_config.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +16,10 @@ int model_file(const char *folder, const char *name, char path[MODEL_PATH], stru
 int model_has_file(const char *folder, const char *name)
 {
     char path[MODEL_PATH];
-    return model_file(folder, name, path, NULL) == 0 && access(path, F_OK) == 0;
+    if (model_file(folder, name, path, NULL) < 0)
+        return 0;
+    /* Only what is surely absent counts as absent: for any other reason, reading it will say what is wrong. Else a passing fault would change the model. */
+    return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 /* Reads folder/name, whose root is of this kind (cJSON_Object, cJSON_Array). NULL with `why`. */
@@ -31,8 +35,11 @@ static cJSON *read_json(const char *folder, const char *name, int kind, struct r
         fail(why, "%s: %s", name, inner.text);
     } else {
         const char *end = NULL;
+        errno = 0;
         root = cJSON_ParseWithLengthOpts((const char *)file.bytes, file.count + 1, &end, 1);
-        if (!root)
+        if (!root && errno == ENOMEM) /* the parser does not tell it from a fault in the text */
+            fail(why, "%s: out of memory", name);
+        else if (!root)
             fail(why, "%s: not JSON at byte %zu", name, end ? (size_t)(end - (const char *)file.bytes) : (size_t)0);
         else if ((root->type & 0xff) != kind) {
             fail(why, "%s: not a JSON %s", name, kind == cJSON_Array ? "list" : "object");
@@ -348,6 +355,7 @@ int model_read_tokenizer(const struct model_paths *paths, struct model_folder *m
 {
     double limit = (double)model->positions;
     const char *file = "tokenizer_config.json";
+    fail(why, "out of memory");
     cJSON *config = model_has_file(paths->transformer, file) ? read_json(paths->transformer, file, cJSON_Object, why) : cJSON_CreateObject();
     if (!config)
         return -1;

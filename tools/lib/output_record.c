@@ -69,8 +69,9 @@ int output_record_write(const char *folder, const char *hash, const char *const 
     for (size_t i = 0; i < count; i++) {
         unsigned long long size;
         if (size_of(folder, names[i], &size) < 0) {
+            fail_errno(why, "%s/%s: no such output", folder, names[i]);
             text_free(&record);
-            return fail(why, "%s/%s: missing", folder, names[i]);
+            return -1;
         }
         text_printf(&record, "%llu %s\n", size, names[i]);
     }

@@ -90,32 +90,36 @@ static int read_line(struct piece *piece, struct reason *why)
     return known && piece->errors.text ? 0 : fail(why, "a piece of another version");
 }
 
+/* 0; 1 with `why`: damaged; -1 with `why`: it could not be found out. */
 static int check(struct piece *piece, struct reason *why)
 {
     const char *bytes = (const char *)piece->file.bytes;
     const char *newline = memchr(bytes, '\n', piece->file.count);
     struct hash stated, found;
     if (!newline || (size_t)(newline - bytes) < digits_at + HASH_HEX || memcmp(bytes, LINE_START, digits_at) != 0 ||
-        hash_from_hex(bytes + digits_at, &stated) < 0)
-        return fail(why, "damaged: not a piece");
+        hash_from_hex(bytes + digits_at, &stated) < 0) {
+        fail(why, "damaged: not a piece");
+        return 1;
+    }
     size_t line_length = (size_t)(newline - bytes) + 1;
     piece->body = newline + 1;
     piece->body_length = piece->file.count - line_length;
     if (hash_of(bytes, line_length, piece->body, piece->body_length, &found) < 0)
         return fail(why, "out of memory");
-    if (!hash_equal(found, stated))
-        return fail(why, "damaged: its contents do not have the hash that it states");
-    return read_line(piece, why);
+    if (hash_equal(found, stated))
+        return read_line(piece, why) < 0 ? 1 : 0;
+    fail(why, "damaged: its contents do not have the hash that it states");
+    return 1;
 }
 
 int piece_read(const char *path, struct piece *piece, struct reason *why)
 {
     if (whole_file_read(path, &piece->file, why) < 0)
         return -1;
-    if (check(piece, why) == 0)
-        return 0;
-    set_aside(path, why);
-    return -1;
+    int problem = check(piece, why);
+    if (problem > 0)
+        set_aside(path, why);
+    return problem ? -1 : 0;
 }
 
 void piece_free(struct piece *piece)

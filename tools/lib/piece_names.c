@@ -24,7 +24,7 @@ int piece_names_next(struct piece_names *names, char **path, struct reason *why)
     free(names->path);
     names->path = *path = NULL;
     if (!fgets(line, sizeof line, names->list))
-        return ferror(names->list) ? fail(why, "read error") : 0;
+        return ferror(names->list) ? fail_errno(why, "read") : 0;
     names->line++;
     if (strlen(line) != HASH_HEX + 1 || line[HASH_HEX] != '\n' || hash_from_hex(line, &name) < 0)
         return fail(why, "line %zu: not the name of a piece", names->line);

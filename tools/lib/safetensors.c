@@ -1,6 +1,7 @@
 #include "safetensors.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -67,8 +68,11 @@ static int parse_header(struct safetensors *file, struct reason *why)
         return fail(why, "the header has %llu bytes, more than %d are not read", (unsigned long long)length, HEADER_LIMIT);
     const char *text = (const char *)file->bytes + 8, *end = NULL;
     file->header_end = 8 + (size_t)length;
+    errno = 0;
     if (*text == '{')
         file->header = cJSON_ParseWithLengthOpts(text, (size_t)length, &end, 0);
+    if (!file->header && errno == ENOMEM) /* the parser does not tell it from a fault in the text */
+        return fail(why, "out of memory");
     if (!cJSON_IsObject(file->header))
         return fail(why, "not a safetensors file: the header is not a JSON object");
     while (end < text + length && (*end == ' ' || *end == '\t' || *end == '\n' || *end == '\r'))

@@ -103,20 +103,29 @@ struct shard {
     size_t count, capacity;
 };
 
+/* The hash of a file that is long enough to state one, its digits taken as zeros. -1 without memory. */
+static int hash_without_digits(const char *bytes, size_t count, struct hash *hash)
+{
+    struct hash_state *state = hash_start();
+    if (!state)
+        return -1;
+    hash_add(state, bytes, digits_at);
+    hash_add(state, no_digits, HASH_HEX);
+    hash_add(state, bytes + digits_at + HASH_HEX, count - digits_at - HASH_HEX);
+    *hash = hash_end(state);
+    return 0;
+}
+
 static int check_hash(const struct safetensors *file, struct reason *why)
 {
     size_t count, header_end;
     const char *bytes = (const char *)safetensors_bytes(file, &count, &header_end);
-    struct hash stated;
+    struct hash stated, found;
     if (header_end < digits_at + HASH_HEX || memcmp(bytes + 8, HEADER_START, sizeof HEADER_START - 1) != 0 || hash_from_hex(bytes + digits_at, &stated) < 0)
         return fail(why, "not a shard of Reprise");
-    struct hash_state *state = hash_start();
-    if (!state)
+    if (hash_without_digits(bytes, count, &found) < 0)
         return fail(why, "out of memory");
-    hash_add(state, bytes, digits_at);
-    hash_add(state, no_digits, HASH_HEX);
-    hash_add(state, bytes + digits_at + HASH_HEX, count - digits_at - HASH_HEX);
-    return hash_equal(hash_end(state), stated) ? 0 : fail(why, "damaged: its contents do not have the hash that it states");
+    return hash_equal(found, stated) ? 0 : fail(why, "damaged: its contents do not have the hash that it states");
 }
 
 static int read_item(struct shard *shard, struct json_span object, struct reason *why)
@@ -201,10 +210,57 @@ static int check_tensors(const struct shard *shard, struct reason *why)
     return 0;
 }
 
+/* The hash by which plan calls a shard of these items. -1 without memory. */
+static int name_of_items(const struct shard *shard, struct hash *name)
+{
+    struct text_buffer keys = {0};
+    for (size_t i = 0; i < shard->count; i++)
+        text_add(&keys, (const char *)&shard->items[i].key, sizeof shard->items[i].key);
+    *name = hash_bytes(keys.bytes, keys.count);
+    int result = keys.failed ? -1 : 0;
+    text_free(&keys);
+    return result;
+}
+
+/* A name is a promise: <signature>/<hash of the items' keys>.tok. A sound file in the place of another breaks it. 1 and -1 with `why`: it does, no memory. */
+static int is_misplaced(const struct shard *shard, const char *path, struct reason *why)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *folder = name - 1 - HASH_HEX;
+    struct hash promised, held;
+    if (hash_from_hex(name, &promised) == 0 && name[HASH_HEX] == '.') {
+        if (name_of_items(shard, &held) < 0)
+            return fail(why, "out of memory");
+        if (!hash_equal(held, promised)) {
+            fail(why, "misplaced: it holds other items than its name says");
+            return 1;
+        }
+    }
+    int in_signature = name - path > HASH_HEX && (folder == path || folder[-1] == '/') && hash_from_hex(folder, &promised) == 0;
+    if (!in_signature || strncmp(shard_signature(shard), folder, HASH_HEX) == 0)
+        return 0;
+    fail(why, "misplaced: it was made with other settings than its folder says");
+    return 1;
+}
+
+/* Whether the bytes on the disk, read anew, lack the hash that they state. Without memory or a descriptor nobody knows: then the file stays. */
+static int is_damaged(const char *path)
+{
+    struct whole_file file = {0};
+    struct hash stated, found = {0};
+    if (whole_file_read(path, &file, NULL) < 0)
+        return 0;
+    const char *bytes = (const char *)file.bytes;
+    int damaged = file.count < digits_at + HASH_HEX || memcmp(bytes + 8, HEADER_START, sizeof HEADER_START - 1) != 0 || hash_from_hex(bytes + digits_at, &stated) < 0;
+    if (!damaged && hash_without_digits(bytes, file.count, &found) == 0)
+        damaged = !hash_equal(found, stated);
+    whole_file_free(&file);
+    return damaged;
+}
+
 struct shard *shard_open(const char *path, const char *format, struct reason *why)
 {
     struct stat status;
-    int descriptor = open_regular(path, &status, why);
+    int descriptor = open_regular(path, &status, why), misplaced = 0;
     if (descriptor < 0)
         return NULL;
     close(descriptor);
@@ -225,10 +281,33 @@ struct shard *shard_open(const char *path, const char *format, struct reason *wh
     if (result == 0)
         result = check_tensors(shard, why);
     if (result == 0)
+        misplaced = is_misplaced(shard, path, why);
+    if (result == 0 && !misplaced)
         return shard;
     shard_close(shard);
-    set_aside(path, why);
+    if (misplaced > 0 || is_damaged(path))
+        set_aside(path, why);
     return NULL;
+}
+
+int shard_glance(const char *path, const char *format, size_t *items, size_t *errors, struct reason *why)
+{
+    struct shard *shard = calloc(1, sizeof *shard);
+    if (!shard)
+        return fail(why, "out of memory");
+    shard->file = safetensors_open(path, why);
+    const char *stated = shard->file ? safetensors_metadata(shard->file, "format") : NULL;
+    int result = shard->file ? 0 : -1;
+    if (result == 0 && (!stated || strcmp(stated, format) != 0))
+        result = fail(why, "its format is \"%s\", not \"%s\"", stated ? stated : "", format);
+    if (result == 0)
+        result = read_items(shard, why);
+    *items = shard->count;
+    *errors = 0;
+    for (size_t i = 0; i < shard->count; i++)
+        *errors += shard->items[i].error != NULL;
+    shard_close(shard);
+    return result;
 }
 
 void shard_close(struct shard *shard)

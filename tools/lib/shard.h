@@ -9,7 +9,8 @@
  *       sequence_offsets i64 [s+1] into ids and item_sequences i64 [n+1] into sequence_offsets.
  * .emb: embedding f32 [n, d], n_tokens i32 [n] (token ids of the text with its special tokens, after truncation); a quarantined item's row is zero.
  *
- * shard_open checks everything before it hands out a pointer: sizes, offsets, shapes, hash. A file that fails is damaged. */
+ * shard_open checks everything before it hands out a pointer: sizes, offsets, shapes, hash, and that a file named by hashes is in its place: WORK_DIR/…/
+ * <signature>/<hash of the items' keys, end to end>.tok. */
 #ifndef REPRISE_SHARD_H
 #define REPRISE_SHARD_H
 
@@ -37,9 +38,11 @@ int shard_write(const char *path, const char *format, const char *signature, con
 /* -- reading -- */
 struct shard;
 
-/* Maps and verifies a shard of this format. NULL with `why`; a file that is there but damaged is also set aside under the name
- * `path.damaged`, so that the next run builds it again. */
+/* Maps and verifies a shard of this format. NULL with `why`; a file that is damaged or in the place of another is also set aside under the name
+ * `path.damaged`, so that the next run builds it again. A sound file stays, whatever else went wrong (no memory, no descriptors). */
 struct shard *shard_open(const char *path, const char *format, struct reason *why) __attribute__((warn_unused_result));
+/* Counts a shard's items and those with an error by its header alone: quick, and nothing is verified. 0, or -1 with `why`; the file stays as it is. */
+int shard_glance(const char *path, const char *format, size_t *items, size_t *errors, struct reason *why) __attribute__((warn_unused_result));
 void shard_close(struct shard *shard);
 const char *shard_signature(const struct shard *shard);
 /* The number of items, and item i's metadata object as compact JSON text, its key and its error (NULL: none). */

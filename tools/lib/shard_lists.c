@@ -56,11 +56,9 @@ static const char *find_file(struct shard_lists *lists, const char *name, size_t
 /* An item that cannot be used has the hash of the reason for its key: when the reason goes, the shard's name changes. */
 static struct hash unusable_key(const char *reason)
 {
-    struct text_buffer text = {0};
-    text_printf(&text, "unusable: %s", reason);
-    struct hash key = hash_bytes(text.bytes, text.count);
-    text_free(&text);
-    return key;
+    char text[sizeof(struct reason) + 16];
+    int length = snprintf(text, sizeof text, "unusable: %s", reason);
+    return hash_bytes(text, (size_t)length);
 }
 
 static void add_key(struct text_buffer *list, struct text_buffer *keys, struct hash key)
@@ -88,12 +86,15 @@ static int add_midi(struct shard_lists *lists, const struct pair *pair, struct r
     if (!path)
         return fail(why, "out of memory");
     int result;
+    errno = 0;
     if (pair->midi_length == 0)
         result = fail(&unusable, "the file name is empty");
     else if (strlen(pair->midi) != pair->midi_length)
         result = fail(&unusable, "the file name holds a zero byte");
     else
         result = stat_index_hash(lists->index, path, &key, &unusable);
+    if (result < 0 && error_is_passing(errno))
+        return fail(why, "%s: %s", path, unusable.text);
     if (result < 0)
         key = unusable_key(unusable.text);
     add_key(&lists->midi, &lists->midi_keys, key);
@@ -102,16 +103,19 @@ static int add_midi(struct shard_lists *lists, const struct pair *pair, struct r
     return 0;
 }
 
-/* The text of a pair, from INPUT or its file. -1 with the reason why it cannot be used. */
+/* The text of a pair, from INPUT or its file. -1 with the reason why it cannot be used, and an errno where the system has it. */
 static int get_text(struct shard_lists *lists, const struct pair *pair, const char **text, size_t *length, struct reason *unusable)
 {
     *text = pair->text;
     *length = pair->text_length;
+    errno = 0;
     if (!pair->text) {
         const char *path = find_file(lists, pair->text_file, pair->text_file_length);
         struct reason inner;
-        if (!path)
+        if (!path) {
+            errno = ENOMEM;
             return fail(unusable, "out of memory");
+        }
         if (strlen(pair->text_file) != pair->text_file_length)
             return fail(unusable, "the text file's name holds a zero byte");
         if (whole_file_read(path, &lists->content, &inner) < 0)
@@ -142,12 +146,14 @@ static void add_carried(struct text_buffer *list, const char *json, size_t lengt
     }
 }
 
-static void add_text(struct shard_lists *lists, const struct pair *pair)
+static int add_text(struct shard_lists *lists, const struct pair *pair, struct reason *why)
 {
     struct reason unusable;
     const char *text;
     size_t length;
     int result = get_text(lists, pair, &text, &length, &unusable);
+    if (result < 0 && error_is_passing(errno))
+        return fail(why, "%s", unusable.text);
     if (result < 0) {
         text = "";
         length = 0;
@@ -163,13 +169,13 @@ static void add_text(struct shard_lists *lists, const struct pair *pair)
     text_add(&lists->pairs, ",", 1);
     add_carried(&lists->pairs, pair->carried, pair->carried_length);
     text_add(&lists->pairs, "]\n", 2);
+    return 0;
 }
 
 int shard_lists_add(struct shard_lists *lists, const struct pair *pair, struct reason *why)
 {
-    if (add_midi(lists, pair, why) < 0)
+    if (add_midi(lists, pair, why) < 0 || add_text(lists, pair, why) < 0)
         return -1;
-    add_text(lists, pair);
     lists->count++;
     if (lists->midi.failed || lists->text.failed || lists->pairs.failed || lists->midi_keys.failed || lists->text_keys.failed)
         return fail(why, "out of memory");
@@ -189,15 +195,13 @@ static int put_list(const struct shard_lists *lists, struct hash name, const cha
 
 static struct hash piece_name(const struct shard_lists *lists, const struct shard_names *names)
 {
-    struct text_buffer seed = {0};
+    char seed[512]; /* piece_seed holds a version and three hashes */
     char midi[HASH_HEX + 1], text[HASH_HEX + 1], pairs[HASH_HEX + 1];
     hash_to_hex(names->midi, midi);
     hash_to_hex(names->text, text);
     hash_to_hex(hash_bytes(lists->pairs.bytes, lists->pairs.count), pairs);
-    text_printf(&seed, "%s %s %s %s", lists->settings->piece_seed, midi, text, pairs);
-    struct hash name = hash_bytes(seed.bytes, seed.count);
-    text_free(&seed);
-    return name;
+    snprintf(seed, sizeof seed, "%s %s %s %s", lists->settings->piece_seed, midi, text, pairs);
+    return hash_bytes(seed, strlen(seed));
 }
 
 struct shard_keys shard_lists_keys(const struct shard_lists *lists)

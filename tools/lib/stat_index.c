@@ -1,5 +1,6 @@
 #include "stat_index.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -107,7 +108,7 @@ static int keep(struct stat_index *index, const struct entry *entry)
         size_t capacity = index->capacity ? index->capacity * 2 : 1024;
         struct entry *entries = reallocarray(index->entries, capacity, sizeof *entries);
         if (!entries)
-            return -1;
+            return errno = ENOMEM, -1;
         index->entries = entries;
         index->capacity = capacity;
     }

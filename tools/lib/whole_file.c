@@ -17,6 +17,23 @@ static const char *kind_of(mode_t mode)
     return "a device";
 }
 
+int error_is_passing(int error)
+{
+    switch (error) {
+    case ENOMEM: case EMFILE: case ENFILE: case EINTR: case EAGAIN: case ENOBUFS: case ESTALE: case ETIMEDOUT: return 1;
+    default: return 0;
+    }
+}
+
+/* Fills `why` from errno, and leaves errno as it is. */
+static int fail_keeping_errno(struct reason *why, const char *before)
+{
+    int error = errno;
+    fail(why, "%s%s", before, strerror(error));
+    errno = error;
+    return -1;
+}
+
 int open_regular(const char *path, struct stat *status, struct reason *why)
 {
     /* O_NONBLOCK: opening a FIFO must not wait for a writer; a regular file does not mind it. */
@@ -25,15 +42,17 @@ int open_regular(const char *path, struct stat *status, struct reason *why)
         /* A socket refuses to open with ENXIO; say what it is. */
         if (errno == ENXIO)
             return fail(why, "not a regular file");
-        return fail(why, "%s", strerror(errno));
+        return fail_keeping_errno(why, "");
     }
     if (fstat(descriptor, status) < 0) {
-        fail(why, "%s", strerror(errno));
+        int error = errno;
         close(descriptor);
-        return -1;
+        errno = error;
+        return fail_keeping_errno(why, "");
     }
     if (!S_ISREG(status->st_mode)) {
         close(descriptor);
+        errno = 0;
         return fail(why, "not a regular file (%s)", kind_of(status->st_mode));
     }
     return descriptor;
@@ -42,8 +61,11 @@ int open_regular(const char *path, struct stat *status, struct reason *why)
 static int grow(struct whole_file *file, size_t capacity, struct reason *why)
 {
     uint8_t *bytes = realloc(file->bytes, capacity);
-    if (!bytes)
-        return fail(why, "out of memory (%zu bytes)", capacity);
+    if (!bytes) {
+        fail(why, "out of memory (%zu bytes)", capacity);
+        errno = ENOMEM;
+        return -1;
+    }
     file->bytes = bytes;
     file->capacity = capacity;
     return 0;
@@ -62,7 +84,7 @@ static int read_all(int descriptor, size_t guess, struct whole_file *file, struc
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return fail(why, "read: %s", strerror(errno));
+            return fail_keeping_errno(why, "read: ");
         if (got == 0)
             break;
         file->count += (size_t)got;
@@ -78,7 +100,9 @@ int whole_file_read(const char *path, struct whole_file *file, struct reason *wh
     if (descriptor < 0)
         return -1;
     int result = read_all(descriptor, status.st_size > 0 ? (size_t)status.st_size : 0, file, why);
+    int error = errno;
     close(descriptor); /* only read: nothing can be lost here */
+    errno = error;
     return result;
 }
 

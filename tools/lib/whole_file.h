@@ -10,6 +10,11 @@
 
 struct whole_file { uint8_t *bytes; size_t count, capacity; };
 
+/* Whether an errno tells of the moment (no memory, too many open files, an interruption), not of the file: then an item must not be quarantined for it. */
+int error_is_passing(int error);
+
+/* In both calls: on failure errno is the system's reason, or something that is not passing where the system has none. */
+
 /* Opens a regular file for reading; fills `status`. The descriptor, or -1 with `why` ("No such file or directory", "not a
  * regular file (a folder)"): the reason names no path, so it can stand in a record. */
 int open_regular(const char *path, struct stat *status, struct reason *why);
