@@ -27,6 +27,7 @@
 #include "lib/numbers.h"
 #include "lib/output_record.h"
 #include "lib/pairs_input.h"
+#include "lib/plan_lock.h"
 #include "lib/plan_record.h"
 #include "lib/progress.h"
 #include "lib/shard_cache.h"
@@ -297,7 +298,7 @@ static int write_plan_mk(const struct plan *plan, const char *outputs, int curre
 {
     struct text_buffer text = {0};
     char *path = NULL;
-    text_printf(&text, "# Written by plan; rules.mk says what is done with it.\n");
+    text_printf(&text, "# Written by plan%s; rules.mk says what is done with it.\n", plan->look ? " to look" : "");
     text_printf(&text, "TOK_SIGNATURE := %s\nEMB_SIGNATURE := %s\n", plan->signatures[TOK], plan->signatures[EMB]);
     text_printf(&text, "OUTPUTS_HASH := %s\nOUTPUTS_CURRENT := %s\nPIECES :=", outputs, current ? "yes" : "");
     for (size_t i = 0; i < plan->shard_count; i++)
@@ -363,6 +364,8 @@ static int make_plan(struct plan *plan, struct reason *why)
     int result = cut(plan, why);
     if (result == 0)
         result = make_folders(lists, why);
+    if (result == 0)
+        result = plan_lock(plan->work, PLAN_LOCK_SHARED, why);
     if (result == 0)
         result = (plan->known = known_shards_open(known, why)) ? 0 : -1;
     if (result == 0)

@@ -244,6 +244,20 @@ int known_shards_holding(struct known_shards *known, enum shard_kind kind, struc
     return 0;
 }
 
+int known_shards_forget(struct known_shards *known, enum shard_kind kind, shard_test *kept, void *context, size_t *forgotten, struct reason *why)
+{
+    size_t remaining = 0; /* the keys stay where they are: only those of the remaining shards are written */
+    for (size_t i = 0; i < known->shard_count; i++)
+        if (known->shards[i].record.kind != kind || kept(context, known->shards[i].record.name))
+            known->shards[remaining++] = known->shards[i];
+    if (remaining == known->shard_count)
+        return 0;
+    *forgotten += known->shard_count - remaining;
+    known->shard_count = remaining;
+    known->changed = 1;
+    return index_names(known) < 0 ? fail(why, "out of memory") : 0;
+}
+
 void known_shards_close(struct known_shards *known)
 {
     if (!known)

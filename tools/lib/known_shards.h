@@ -32,6 +32,10 @@ int known_shards_index(struct known_shards *known, enum shard_kind kind, shard_t
 int known_shards_holding(struct known_shards *known, enum shard_kind kind, struct hash missing, shard_visitor *visit, void *context, struct reason *why)
     __attribute__((warn_unused_result));
 
+/* Drops the shards of this kind that `kept` says 0 of, and adds their number to `forgotten`. */
+int known_shards_forget(struct known_shards *known, enum shard_kind kind, shard_test *kept, void *context, size_t *forgotten, struct reason *why)
+    __attribute__((warn_unused_result));
+
 void known_shards_close(struct known_shards *known);
 
 #endif

@@ -13,7 +13,7 @@
 
 #include "atomic_file.h"
 
-static const uint64_t counters_magic = 0x0232676f72507052; /* the layout below, in this byte order */
+static const uint64_t counters_magic = 0x0332676f72507052; /* the layout below, in this byte order */
 static const uint64_t terminal_pause = 100 * 1000 * 1000ULL, plain_pause = 5 * 1000 * 1000 * 1000ULL; /* nanoseconds between drawings */
 
 struct counters {
@@ -22,6 +22,7 @@ struct counters {
     _Atomic uint64_t done[PROGRESS_STAGES], quarantined[PROGRESS_STAGES];
     _Atomic uint64_t busy[PROGRESS_STAGES]; /* nanoseconds */
     _Atomic uint64_t drawn;                 /* when */
+    _Atomic uint64_t latest;                /* when anything was last added */
 };
 
 static struct counters *run; /* mapped, NULL without progress */
@@ -39,6 +40,7 @@ int progress_start(const char *path, const uint64_t total[PROGRESS_STAGES], cons
 {
     struct counters start = {.magic = counters_magic, .started = now()};
     atomic_init(&start.drawn, start.started);
+    atomic_init(&start.latest, start.started);
     for (int stage = 0; stage < PROGRESS_STAGES; stage++) {
         start.total[stage] = total[stage];
         start.finished[stage] = finished[stage];
@@ -87,6 +89,7 @@ static void figures_of(const struct counters *counters, uint64_t time, struct pr
 {
     figures->started = (double)counters->started * 1e-9;
     figures->wall_seconds = seconds_between(counters->started, time);
+    figures->work_seconds = seconds_between(counters->started, atomic_load(&counters->latest));
     for (int stage = 0; stage < PROGRESS_STAGES; stage++) {
         figures->total[stage] = counters->total[stage];
         figures->finished[stage] = counters->finished[stage];
@@ -167,6 +170,7 @@ void progress_add(uint64_t items, uint64_t quarantined)
     atomic_fetch_add(&run->quarantined[own_stage], quarantined);
     atomic_fetch_add(&run->busy[own_stage], time > own_last ? time - own_last : 0);
     own_last = time;
+    atomic_store(&run->latest, time);
     if (!message_shown(MESSAGE_INFO))
         return;
     uint64_t drawn = atomic_load(&run->drawn), pause = isatty(STDERR_FILENO) ? terminal_pause : plain_pause;

@@ -25,6 +25,7 @@ void progress_add(uint64_t items, uint64_t quarantined);
 /* This run's figures, for stats. 0, or -1 if there are none. */
 struct progress_figures {
     double started, wall_seconds;                                 /* seconds since 1970; seconds since the start */
+    double work_seconds;                                          /* from the start to the last item that was done */
     uint64_t total[PROGRESS_STAGES], finished[PROGRESS_STAGES];   /* as started */
     uint64_t done[PROGRESS_STAGES], quarantined[PROGRESS_STAGES]; /* in this run */
     double busy_seconds[PROGRESS_STAGES];                         /* in this run, summed over the processes */
