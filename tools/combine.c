@@ -6,21 +6,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/atomic_file.h"
 #include "lib/clean_text.h"
 #include "lib/hash.h"
+#include "lib/item_json.h"
 #include "lib/json_stream.h"
 #include "lib/message.h"
 #include "lib/pair_list.h"
 #include "lib/piece.h"
 #include "lib/piece_names.h"
+#include "lib/plan_record.h"
 #include "lib/shard.h"
 #include "lib/text_buffer.h"
+#include "lib/work_files.h"
 
 static const char usage[] =
     "usage: combine --tok SHARD.tok --emb SHARD.emb SHARD.pairs OUT    join one shard to a piece\n"
     "       combine --assemble --pieces DIR LIST OUT                   join the pieces named in LIST to a JSON list\n"
+    "       combine --finished WORK_DIR PLAN LIST                      join every shard of PLAN that is finished and not joined yet;\n"
+    "                                                                  LIST becomes the names of all pieces there are\n"
     "  --signature   print the hash of what decides the form of a piece\n"
     "  --help, --version\n";
 
@@ -29,11 +35,9 @@ static const char piece_form[] = "combine 1: one JSON item a line, shortest floa
 
 struct joining {
     const struct shard *tok, *emb;
-    const int32_t *ids;                        /* [total, vocabularies] */
-    const int64_t *offsets;                    /* [n + 1] */
-    const int64_t *sequences, *item_sequences; /* NULL, or [s + 1] and [n + 1]: one list a track */
-    const float *embedding;                    /* [n, d] */
-    uint64_t vocabularies, dimension;
+    struct item_tokens tokens;
+    const float *embedding; /* [n, d] */
+    uint64_t dimension;
     struct text_buffer body, errors, decoded;
     struct piece_counts counts;
 };
@@ -41,15 +45,12 @@ struct joining {
 static int open_tensors(struct joining *joining, struct reason *why)
 {
     uint64_t shape[2];
-    joining->ids = shard_tensor(joining->tok, "ids", SHARD_I32, shape);
-    joining->vocabularies = shape[1];
-    joining->offsets = shard_tensor(joining->tok, "offsets", SHARD_I64, shape);
-    joining->sequences = shard_tensor(joining->tok, "sequence_offsets", SHARD_I64, shape);
-    joining->item_sequences = shard_tensor(joining->tok, "item_sequences", SHARD_I64, shape);
     joining->embedding = shard_tensor(joining->emb, "embedding", SHARD_F32, shape);
     joining->dimension = shape[1];
-    if (!joining->ids || !joining->offsets || !joining->embedding)
+    if (!joining->embedding)
         return fail(why, "a tensor is missing");
+    if (item_tokens_open(joining->tok, &joining->tokens, why) < 0)
+        return -1;
     return shard_items(joining->tok) == shard_items(joining->emb) ? 0 : fail(why, "tokens and embeddings are of different shards");
 }
 
@@ -67,68 +68,15 @@ static void add_error(struct joining *joining, size_t index, const struct listed
     text_add_string(&joining->errors, "}");
 }
 
-/* Rows [from, to) of the ids, as one JSON list. */
-static void add_ids(struct joining *joining, int64_t from, int64_t to)
+static void count_music(struct joining *joining, size_t item)
 {
-    struct text_buffer *body = &joining->body;
-    text_add(body, "[", 1);
-    for (int64_t row = from; row < to; row++) {
-        const int32_t *id = joining->ids + (uint64_t)row * joining->vocabularies;
-        if (row > from)
-            text_add(body, ",", 1);
-        if (joining->vocabularies > 1)
-            text_add(body, "[", 1);
-        for (uint64_t i = 0; i < joining->vocabularies; i++) {
-            if (i > 0)
-                text_add(body, ",", 1);
-            text_add_integer(body, id[i]);
-        }
-        if (joining->vocabularies > 1)
-            text_add(body, "]", 1);
-    }
-    text_add(body, "]", 1);
-}
-
-static void add_tokens(struct joining *joining, size_t item)
-{
-    if (!joining->sequences || !joining->item_sequences) {
-        add_ids(joining, joining->offsets[item], joining->offsets[item + 1]);
-        return;
-    }
-    text_add_string(&joining->body, "[");
-    for (int64_t sequence = joining->item_sequences[item]; sequence < joining->item_sequences[item + 1]; sequence++) {
-        if (sequence > joining->item_sequences[item])
-            text_add_string(&joining->body, ",");
-        add_ids(joining, joining->sequences[sequence], joining->sequences[sequence + 1]);
-    }
-    text_add_string(&joining->body, "]");
-}
-
-/* What midi2tok recorded of the file, and the sums for the statistics. */
-static void add_midi_metadata(struct joining *joining, size_t item, const struct listed_pair *pair)
-{
-    struct text_buffer *body = &joining->body;
-    text_clear(&joining->decoded);
-    const char *path = json_decode_string(pair->midi_file, &joining->decoded) == 0 ? joining->decoded.bytes : "";
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    text_add_string(body, "{\"file_path\":");
-    add_span(body, pair->midi_file);
-    text_add_string(body, ",\"file_name\":");
-    text_add_json_string(body, name, strlen(name));
     struct json_span key, value;
     for (const char *cursor = shard_item_json(joining->tok, item); json_next_member(&cursor, &key, &value);) {
-        if (json_string_is(key, "key"))
-            continue;
         if (json_string_is(key, "notes"))
             joining->counts.notes += strtoull(value.text, NULL, 10);
         if (json_string_is(key, "duration"))
             joining->counts.seconds += strtod(value.text, NULL);
-        text_add_string(body, ",");
-        add_span(body, key);
-        text_add_string(body, ":");
-        add_span(body, value);
     }
-    text_add_string(body, "}");
 }
 
 static int add_text_features(struct joining *joining, size_t item, const struct listed_pair *pair, struct reason *why)
@@ -143,21 +91,16 @@ static int add_text_features(struct joining *joining, size_t item, const struct 
     text_add_string(body, ",\"cleaned_text\":");
     text_add_json_string(body, cleaned.bytes ? cleaned.bytes : "", cleaned.count);
     text_free(&cleaned);
-    text_add_string(body, ",\"embedding\":[");
-    const float *row = joining->embedding + item * joining->dimension;
-    for (uint64_t i = 0; i < joining->dimension; i++) {
-        if (i > 0)
-            text_add(body, ",", 1);
-        text_add_float(body, row[i]);
-    }
-    text_add_string(body, "]}");
+    text_add_string(body, ",\"embedding\":");
+    add_embedding(body, joining->embedding + item * joining->dimension, joining->dimension);
+    text_add_string(body, "}");
     return 0;
 }
 
 static int add_item(struct joining *joining, size_t item, const struct listed_pair *pair, struct reason *why)
 {
     struct text_buffer *body = &joining->body;
-    int64_t length = joining->offsets[item + 1] - joining->offsets[item];
+    size_t length = item_tokens_count(&joining->tokens, item);
     if (joining->counts.items > 0)
         text_add_string(body, ",\n");
     text_add_string(body, "{\"midi_file\":");
@@ -165,21 +108,22 @@ static int add_item(struct joining *joining, size_t item, const struct listed_pa
     text_add_string(body, ",\"text_description\":");
     add_span(body, pair->text);
     text_add_string(body, ",\"midi_tokens\":");
-    add_tokens(joining, item);
+    add_item_tokens(body, &joining->tokens, item);
     text_add_string(body, ",\"midi_metadata\":");
-    add_midi_metadata(joining, item, pair);
+    add_midi_metadata(body, joining->tok, item, pair->midi_file);
+    count_music(joining, item);
     text_add_string(body, ",\"text_features\":");
     if (add_text_features(joining, item, pair, why) < 0)
         return -1;
     text_add_string(body, ",\"sequence_length\":");
-    text_add_integer(body, length);
+    text_add_integer(body, (long long)length);
     if (pair->fields.length > 2) {
         text_add_string(body, ",");
         text_add(body, pair->fields.text + 1, pair->fields.length - 2);
     }
     text_add_string(body, "}");
     joining->counts.items++;
-    joining->counts.tokens += (unsigned long long)length;
+    joining->counts.tokens += length;
     return 0;
 }
 
@@ -282,6 +226,53 @@ end:
     return result < 0 ? 1 : 0;
 }
 
+/* ---- what is finished, beside a build that goes on ---- */
+
+/* Whether the piece of this shard is there, or can be made now. A piece appears whole under the hash of its contents' names, so a build at work that makes
+ * the same one is not disturbed. */
+static int piece_ready(const char *work, const struct plan_record *plan, const struct shard_names *shard)
+{
+    char *piece = piece_file(work, shard->piece), *pairs = list_file(work, shard->piece, "pairs");
+    char *tok = shard_file(work, SHARD_OF_MIDI, plan->tok, shard->midi), *emb = shard_file(work, SHARD_OF_TEXT, plan->emb, shard->text);
+    int ready = 0;
+    if (piece && pairs && tok && emb)
+        ready = access(piece, F_OK) == 0 || (access(tok, F_OK) == 0 && access(emb, F_OK) == 0 && join_shard(tok, emb, pairs, piece) == 0);
+    free(piece);
+    free(pairs);
+    free(tok);
+    free(emb);
+    return ready;
+}
+
+static int join_finished(const char *work, const char *plan_path, const char *list)
+{
+    struct plan_record plan;
+    struct text_buffer names = {0};
+    struct reason why;
+    char hex[HASH_HEX + 1];
+    if (plan_record_read(plan_path, &plan, &why) < 0) {
+        message(MESSAGE_ERROR, NULL, "%s", why.text);
+        return 1;
+    }
+    for (size_t i = 0; i < plan.shard_count; i++) {
+        if (!piece_ready(work, &plan, &plan.shards[i]))
+            continue;
+        hash_to_hex(plan.shards[i].piece, hex);
+        text_printf(&names, "%s\n", hex);
+    }
+    plan_record_free(&plan);
+    struct atomic_file *file = names.failed ? NULL : atomic_file_open(list, &why);
+    if (names.failed)
+        fail(&why, "out of memory");
+    if (file)
+        atomic_file_write(file, names.bytes, names.count);
+    int result = file ? atomic_file_commit(file, &why) : -1;
+    if (result < 0)
+        message(MESSAGE_ERROR, NULL, "%s", why.text);
+    text_free(&names);
+    return result < 0 ? 1 : 0;
+}
+
 static int print_signature(void)
 {
     char hex[HASH_HEX + 1];
@@ -294,18 +285,19 @@ static int print_signature(void)
 
 int main(int argc, char **argv)
 {
-    enum { TOK = 256, EMB, ASSEMBLE, PIECES, SIGNATURE, HELP, VERSION };
+    enum { TOK = 256, EMB, ASSEMBLE, PIECES, FINISHED, SIGNATURE, HELP, VERSION };
     static const struct option options[] = {
         {"tok", required_argument, NULL, TOK},
         {"emb", required_argument, NULL, EMB},
         {"assemble", no_argument, NULL, ASSEMBLE},
         {"pieces", required_argument, NULL, PIECES},
+        {"finished", required_argument, NULL, FINISHED},
         {"signature", no_argument, NULL, SIGNATURE},
         {"help", no_argument, NULL, HELP},
         {"version", no_argument, NULL, VERSION},
         {0},
     };
-    const char *tok = NULL, *emb = NULL, *pieces = NULL;
+    const char *tok = NULL, *emb = NULL, *pieces = NULL, *finished = NULL;
     int assembling = 0;
     if (message_init(argv[0]) < 0)
         return 2;
@@ -315,6 +307,7 @@ int main(int argc, char **argv)
         case EMB: emb = optarg; break;
         case ASSEMBLE: assembling = 1; break;
         case PIECES: pieces = optarg; break;
+        case FINISHED: finished = optarg; break;
         case SIGNATURE: return print_signature();
         case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
         case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
@@ -323,6 +316,8 @@ int main(int argc, char **argv)
     }
     if (argc - optind != 2 || strcmp(argv[optind + 1], "-") == 0)
         return usage_error("an input and an output file are needed");
+    if (finished)
+        return join_finished(finished, argv[optind], argv[optind + 1]);
     if (assembling && pieces)
         return assemble(pieces, argv[optind], argv[optind + 1]);
     if (assembling || !tok || !emb)

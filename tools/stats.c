@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lib/atomic_file.h"
 #include "lib/failure_tally.h"
@@ -14,14 +15,18 @@
 #include "lib/output_record.h"
 #include "lib/piece.h"
 #include "lib/piece_names.h"
+#include "lib/plan_record.h"
 #include "lib/progress.h"
 #include "lib/text_buffer.h"
+#include "lib/work_files.h"
 
 static const char usage[] =
     "usage: stats --pieces DIR [options] LIST OUT\n"
     "Counts the pieces named in LIST and writes the statistics to OUT (JSON).\n"
     "  --errors FILE      also write every failure, one JSON object a line\n"
     "  --progress FILE    this run's counters, for times and speeds\n"
+    "  --partial PLAN     LIST holds only what is finished of this plan: say so, and what is missing of it\n"
+    "  --work WORK_DIR    where the plan's shards are (with --partial)\n"
     "  --record HASH      when all is written: note in OUT's folder that its files are the outputs of this hash\n"
     "  --file NAME        a file of that folder which belongs to the record (may be repeated)\n"
     "  --help, --version\n";
@@ -34,10 +39,29 @@ struct totals {
     struct failure_tally tally;
     struct progress_figures run;
     int has_run;
+    /* of a partial result: the plan, the next of its shards, and the pairs of those before it */
+    const struct plan_record *plan;
+    size_t next_shard, pairs_before;
+    struct missing { size_t shards, pairs, midi, text; } missing;
 };
 
+/* Where in INPUT the pairs of this piece begin. Finished pieces stand in the order of the plan, with gaps. */
+static size_t first_pair(struct totals *totals, const char *path)
+{
+    const struct plan_record *plan = totals->plan;
+    struct hash name;
+    if (!plan || hash_from_hex(strrchr(path, '/') + 1, &name) < 0)
+        return totals->counts.pairs;
+    while (totals->next_shard < plan->shard_count && !hash_equal(plan->shards[totals->next_shard].piece, name))
+        totals->pairs_before += plan->shards[totals->next_shard++].pairs;
+    size_t first = totals->pairs_before;
+    if (totals->next_shard < plan->shard_count)
+        totals->pairs_before += plan->shards[totals->next_shard++].pairs;
+    return first;
+}
+
 /* One element of a piece's errors, with the pair's place in the whole input. */
-static int add_failure(struct totals *totals, struct json_span object, struct atomic_file *errors, struct reason *why)
+static int add_failure(struct totals *totals, size_t first, struct json_span object, struct atomic_file *errors, struct reason *why)
 {
     struct json_span key, value;
     struct text_buffer line = {0}, stage = {0}, reason = {0};
@@ -45,7 +69,7 @@ static int add_failure(struct totals *totals, struct json_span object, struct at
     text_add_string(&line, "{\"index\":");
     for (const char *cursor = object.text; json_next_member(&cursor, &key, &value);) {
         if (json_string_is(key, "index")) {
-            text_printf(&line, "%zu", totals->counts.pairs + (size_t)strtoull(value.text, NULL, 10));
+            text_printf(&line, "%zu", first + (size_t)strtoull(value.text, NULL, 10));
             continue;
         }
         text_printf(&line, ",%.*s:%.*s", (int)key.length, key.text, (int)value.length, value.text);
@@ -67,11 +91,11 @@ static int add_failure(struct totals *totals, struct json_span object, struct at
     return result;
 }
 
-static int add_piece(struct totals *totals, const struct piece *piece, struct atomic_file *errors, struct reason *why)
+static int add_piece(struct totals *totals, size_t first, const struct piece *piece, struct atomic_file *errors, struct reason *why)
 {
     struct json_span object;
     for (const char *cursor = piece->errors.text; json_next_element(&cursor, &object);)
-        if (add_failure(totals, object, errors, why) < 0)
+        if (add_failure(totals, first, object, errors, why) < 0)
             return -1;
     struct piece_counts *sum = &totals->counts;
     sum->pairs += piece->counts.pairs;
@@ -96,13 +120,31 @@ static int count_pieces(struct totals *totals, const char *folder, const char *l
     int more = piece_names_open(&names, folder, list, &why);
     if (more == 0)
         while ((more = piece_names_next(&names, &path, &why)) > 0)
-            if (piece_read(path, &piece, &why) < 0 || add_piece(totals, &piece, errors, &why) < 0)
+            if (piece_read(path, &piece, &why) < 0 || add_piece(totals, first_pair(totals, path), &piece, errors, &why) < 0)
                 break;
     if (more != 0)
         message(MESSAGE_ERROR, more > 0 ? path : list, "%s", why.text);
     piece_free(&piece);
     piece_names_close(&names);
     return more == 0 ? 0 : -1;
+}
+
+/* What the plan has and the finished shards have not. */
+static void count_missing(struct totals *totals, const char *work)
+{
+    const struct plan_record *plan = totals->plan;
+    struct missing *missing = &totals->missing;
+    for (size_t i = 0; i < plan->shard_count; i++) {
+        const struct shard_names *shard = &plan->shards[i];
+        char *tok = shard_file(work, SHARD_OF_MIDI, plan->tok, shard->midi), *emb = shard_file(work, SHARD_OF_TEXT, plan->emb, shard->text);
+        missing->midi += tok && access(tok, F_OK) == 0 ? 0 : shard->pairs;
+        missing->text += emb && access(emb, F_OK) == 0 ? 0 : shard->pairs;
+        missing->pairs += shard->pairs;
+        free(tok);
+        free(emb);
+    }
+    missing->pairs -= totals->counts.pairs;
+    missing->shards = plan->shard_count - totals->shards;
 }
 
 static double speed(const struct totals *totals, enum progress_stage stage)
@@ -147,14 +189,9 @@ static double percent(size_t part, size_t whole)
     return whole ? 100.0 * (double)part / (double)whole : 100.0;
 }
 
-static void build_statistics(struct text_buffer *json, const struct totals *totals)
+static void add_run(struct text_buffer *json, const struct totals *totals)
 {
-    const struct piece_counts *counts = &totals->counts;
     const struct progress_figures *run = &totals->run;
-    text_printf(json, "{\n  \"total_paired_items\": %zu,\n  \"processed_items\": %zu,\n  \"success_rate\": %.6g,\n", counts->pairs, counts->items,
-                percent(counts->items, counts->pairs));
-    text_printf(json, "  \"midi_files_processed\": %zu,\n  \"text_files_processed\": %zu,\n", counts->midi_done, counts->text_done);
-    add_timestamp(json);
     text_printf(json, "  \"processing_time\": %.3f,\n  \"checkpoint_info\": {\n    \"shards\": %zu,\n", totals->has_run ? run->wall_seconds : 0.0, totals->shards);
     text_printf(json, "    \"midi_files_from_checkpoints\": %llu,\n    \"midi_files_this_run\": %llu,\n", (unsigned long long)run->finished[PROGRESS_MIDI],
                 (unsigned long long)run->done[PROGRESS_MIDI]);
@@ -164,7 +201,23 @@ static void build_statistics(struct text_buffer *json, const struct totals *tota
     add_speed(json, "midi_files_per_second", speed(totals, PROGRESS_MIDI));
     text_add_string(json, ", ");
     add_speed(json, "texts_per_second", speed(totals, PROGRESS_TEXT));
-    text_printf(json, "},\n  \"tokens\": %llu,\n  \"notes\": %llu,\n  \"music_seconds\": %.3f,\n  \"embedding_size\": %zu,\n", counts->tokens, counts->notes,
+    text_add_string(json, "},\n");
+}
+
+static void build_statistics(struct text_buffer *json, const struct totals *totals)
+{
+    const struct piece_counts *counts = &totals->counts;
+    text_add_string(json, "{\n");
+    if (totals->plan)
+        text_printf(json, "  \"partial\": true,\n  \"missing\": {\"shards\": %zu, \"pairs\": %zu, \"midi_files\": %zu, \"texts\": %zu},\n", totals->missing.shards,
+                    totals->missing.pairs, totals->missing.midi, totals->missing.text);
+    text_printf(json, "  \"total_paired_items\": %zu,\n  \"processed_items\": %zu,\n  \"success_rate\": %.6g,\n", counts->pairs, counts->items,
+                percent(counts->items, counts->pairs));
+    text_printf(json, "  \"midi_files_processed\": %zu,\n  \"text_files_processed\": %zu,\n", counts->midi_done, counts->text_done);
+    add_timestamp(json);
+    if (!totals->plan)
+        add_run(json, totals); /* a partial result is of no run */
+    text_printf(json, "  \"tokens\": %llu,\n  \"notes\": %llu,\n  \"music_seconds\": %.3f,\n  \"embedding_size\": %zu,\n", counts->tokens, counts->notes,
                 counts->seconds, counts->embedding_size);
     add_failures(json, &totals->tally);
     text_add_string(json, "}\n");
@@ -199,7 +252,16 @@ static void print_summary(const struct totals *totals, const char *folder)
     fflush(stdout); /* a closed terminal or pipe takes nothing away: all files are written */
 }
 
+static void print_partial_summary(const struct totals *totals, const char *out)
+{
+    const struct missing *missing = &totals->missing;
+    printf("Reprise: %s: %zu items of the %zu pairs in finished shards; missing: %zu pairs (%zu MIDI files and %zu texts to do)\n", out, totals->counts.items,
+           totals->counts.pairs, missing->pairs, missing->midi, missing->text);
+    fflush(stdout);
+}
+
 struct settings {
+    const char *partial, *work;
     const char *pieces, *errors, *progress, *record, *list, *out;
     const char *files[MOST_FILES];
     size_t file_count;
@@ -237,6 +299,8 @@ static int run(const struct settings *settings, struct totals *totals)
         atomic_file_abandon(errors);
         return -1;
     }
+    if (totals->plan)
+        count_missing(totals, settings->work);
     failure_tally_sort(&totals->tally);
     char *folder = folder_of(settings->out);
     int result = folder ? 0 : fail(&why, "out of memory");
@@ -250,6 +314,8 @@ static int run(const struct settings *settings, struct totals *totals)
         result = output_record_write(folder, settings->record, settings->files, settings->file_count, &why);
     if (result < 0)
         message(MESSAGE_ERROR, NULL, "%s", why.text);
+    else if (totals->plan && message_shown(MESSAGE_INFO))
+        print_partial_summary(totals, folder);
     else if (message_shown(MESSAGE_INFO))
         print_summary(totals, folder);
     free(folder);
@@ -258,11 +324,13 @@ static int run(const struct settings *settings, struct totals *totals)
 
 int main(int argc, char **argv)
 {
-    enum { PIECES = 256, ERRORS, PROGRESS, RECORD, FILE_NAME, HELP, VERSION };
+    enum { PIECES = 256, ERRORS, PROGRESS, PARTIAL, WORK, RECORD, FILE_NAME, HELP, VERSION };
     static const struct option options[] = {
         {"pieces", required_argument, NULL, PIECES},
         {"errors", required_argument, NULL, ERRORS},
         {"progress", required_argument, NULL, PROGRESS},
+        {"partial", required_argument, NULL, PARTIAL},
+        {"work", required_argument, NULL, WORK},
         {"record", required_argument, NULL, RECORD},
         {"file", required_argument, NULL, FILE_NAME},
         {"help", no_argument, NULL, HELP},
@@ -277,6 +345,8 @@ int main(int argc, char **argv)
         case PIECES: settings.pieces = optarg; break;
         case ERRORS: settings.errors = optarg; break;
         case PROGRESS: settings.progress = optarg; break;
+        case PARTIAL: settings.partial = optarg; break;
+        case WORK: settings.work = optarg; break;
         case RECORD: settings.record = optarg; break;
         case FILE_NAME:
             if (settings.file_count == MOST_FILES)
@@ -290,10 +360,21 @@ int main(int argc, char **argv)
     }
     if (argc - optind != 2 || !settings.pieces || strcmp(argv[optind + 1], "-") == 0)
         return usage_error("--pieces, LIST and OUT are needed");
+    if (settings.partial && (!settings.work || settings.record))
+        return usage_error("--partial needs --work, and is never the record of a complete result");
     settings.list = argv[optind];
     settings.out = argv[optind + 1];
     struct totals totals = {0};
+    struct plan_record plan = {0};
+    struct reason why;
+    if (settings.partial && plan_record_read(settings.partial, &plan, &why) < 0) {
+        message(MESSAGE_ERROR, NULL, "%s", why.text);
+        return 1;
+    }
+    totals.plan = settings.partial ? &plan : NULL;
     int result = run(&settings, &totals);
+    if (settings.partial)
+        plan_record_free(&plan);
     failure_tally_free(&totals.tally);
     return result < 0 ? 1 : 0;
 }

@@ -1,0 +1,23 @@
+# Results before the end, and the JSON checkpoints of the earlier Python system, out and in. All of these read plan's record of the shards
+# (WORK_DIR/plan/<hash>.plan) and what is finished; none of them builds a shard, or touches a running build.
+
+PLAN_RECORD = $(PLAN)/$(OUTPUTS_HASH).plan
+PARTIAL_FILES := processed_data.partial.json errors.partial.jsonl processing_stats.partial.json
+
+.PHONY: partial drop-partial
+partial:
+ifeq ($(OUTPUTS_CURRENT),yes)
+	@echo "make: nothing is missing: $$OUTPUT_DIR holds the complete result"
+else
+	$(Q)$(B)/combine --finished $(WORK_DIR) $(PLAN_RECORD) $(PLAN)/$(OUTPUTS_HASH).partial
+	$(Q)$(B)/combine --assemble --pieces $(WORK_DIR)/pieces $(PLAN)/$(OUTPUTS_HASH).partial "$$OUTPUT_DIR/processed_data.partial.json"
+	$(Q)$(B)/stats --partial $(PLAN_RECORD) --work $(WORK_DIR) --pieces $(WORK_DIR)/pieces --errors "$$OUTPUT_DIR/errors.partial.jsonl" \
+	  $(PLAN)/$(OUTPUTS_HASH).partial "$$OUTPUT_DIR/processing_stats.partial.json"
+endif
+
+# A complete result leaves no partial one beside it.
+ifneq ($(OUTPUTS_CURRENT),yes)
+all continue: drop-partial
+drop-partial: outputs
+	@rm -f $(foreach f,$(PARTIAL_FILES),"$$OUTPUT_DIR"/{$(f),$(f).bak})
+endif
