@@ -61,7 +61,7 @@ TEXT2EMB = $(B)/text2emb --model "$$MODEL" --precision '$(PRECISION)' --batch-si
 
 # ---- goals ----
 build_goals := all continue
-look_goals := partial checkpoint status why verify gc
+look_goals := partial checkpoint import status why verify gc
 data_goals = $(build_goals) $(look_goals)
 goals := $(or $(MAKECMDGOALS),all)
 

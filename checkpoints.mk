@@ -21,3 +21,14 @@ all continue: drop-partial
 drop-partial: outputs
 	@rm -f $(foreach f,$(PARTIAL_FILES),"$$OUTPUT_DIR"/{$(f),$(f).bak})
 endif
+
+# File names taken as they stand, as those in the Makefile.
+override MIDI_CHECKPOINT := $(or $(value MIDI_CHECKPOINT),$(OUTPUT_DIR)/midi_checkpoint.json)
+override TEXT_CHECKPOINT := $(or $(value TEXT_CHECKPOINT),$(OUTPUT_DIR)/text_checkpoint.json)
+override PROCESSING_CHECKPOINT := $(or $(value PROCESSING_CHECKPOINT),$(OUTPUT_DIR)/processing_checkpoint.json)
+export MIDI_CHECKPOINT TEXT_CHECKPOINT PROCESSING_CHECKPOINT
+CHECKPOINT_FILES = "$$MIDI_CHECKPOINT" "$$TEXT_CHECKPOINT" "$$PROCESSING_CHECKPOINT"
+
+.PHONY: checkpoint
+checkpoint: $(B)/export
+	$(Q)$(B)/export --batch-size "$$BATCH_SIZE" --progress $(WORK_DIR)/progress $(WORK_DIR) $(PLAN_RECORD) $(CHECKPOINT_FILES)

@@ -1,0 +1,45 @@
+#include "checkpoint_record.h"
+
+struct part { const void *bytes; size_t count; };
+
+/* Of the parts with their lengths, so that nothing can move from one to the next unnoticed. A hash of zeros without memory: it will not be found equal. */
+static struct hash check_of(struct hash key, const struct part *parts, size_t count)
+{
+    struct hash_state *state = hash_start();
+    if (!state)
+        return (struct hash){0};
+    hash_add(state, &key, sizeof key);
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t length = parts[i].count;
+        hash_add(state, &length, sizeof length);
+        if (length > 0)
+            hash_add(state, parts[i].bytes, parts[i].count);
+    }
+    return hash_end(state);
+}
+
+struct hash check_of_tokens(struct hash key, const int32_t *tokens, size_t count, const char *members, size_t length)
+{
+    const struct part parts[] = {{tokens, count * sizeof *tokens}, {members, length}};
+    return check_of(key, parts, 2);
+}
+
+struct hash check_of_embedding(struct hash key, const float *embedding, size_t dimension, int32_t n_tokens)
+{
+    const struct part parts[] = {{embedding, dimension * sizeof *embedding}, {&n_tokens, sizeof n_tokens}};
+    return check_of(key, parts, 2);
+}
+
+void add_recorded_members(struct text_buffer *out, const char *object)
+{
+    struct json_span key, value;
+    for (const char *cursor = object; json_next_member(&cursor, &key, &value);) {
+        if (json_string_is(key, "key") || json_string_is(key, "file_path") || json_string_is(key, "file_name"))
+            continue;
+        if (out->count > 0)
+            text_add(out, ",", 1);
+        text_add(out, key.text, key.length);
+        text_add(out, ":", 1);
+        text_add(out, value.text, value.length);
+    }
+}
