@@ -103,6 +103,15 @@ static int give_usual_mode(int descriptor)
     return fchmod(descriptor, 0666 & ~mask);
 }
 
+/* A rename would put a file in the place of a device or FIFO (/dev/full, say): refuse. A link is replaced, what it points to stays. */
+static int may_be_replaced(const char *path, struct reason *why)
+{
+    struct stat status;
+    if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode))
+        return fail(why, "%s: is in the way: it is not a regular file", path);
+    return 0;
+}
+
 struct atomic_file *atomic_file_open(const char *path, struct reason *why)
 {
     struct atomic_file *file = calloc(1, sizeof *file);
@@ -111,7 +120,7 @@ struct atomic_file *atomic_file_open(const char *path, struct reason *why)
         fail(why, "%s: out of memory", path);
         goto failed;
     }
-    if (make_folders(folder, why) < 0)
+    if (may_be_replaced(path, why) < 0 || make_folders(folder, why) < 0)
         goto failed;
     int descriptor = open_temporary(folder, &file->temporary, why);
     if (descriptor < 0)

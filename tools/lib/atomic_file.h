@@ -16,7 +16,7 @@
 
 struct atomic_file;
 
-/* Starts writing `path`. Missing parent folders are made. NULL with `why` on failure. */
+/* Starts writing `path`. Missing parent folders are made; a folder, device or FIFO of that name is refused. NULL with `why` on failure. */
 struct atomic_file *atomic_file_open(const char *path, struct reason *why) __attribute__((warn_unused_result));
 
 /* Appends; an error is remembered and reported by the commit, so a writer may ignore it here. */
