@@ -37,13 +37,14 @@
 #error "the registers of a system call are those of x86-64"
 #endif
 
-/* Read by the sweeps: how many calls of the kind there were, how many were hit, and whose allocation was the last that was. */
+enum call { WRITE, READ, OPEN, CLOSE, FSYNC, RENAME, LINK, UNLINK, MKDIR, MMAP, FTRUNCATE, FLOCK, STAT, LSEEK, FCHMOD, ALLOCATE, CALLS };
+
+/* Read by the sweeps: how many wanted calls there were, how many were hit, how many of each kind, and whose allocation was the last that was hit. */
 struct counter {
-    _Atomic uint64_t calls, hits;
+    _Atomic uint64_t calls, hits, of_kind[CALLS];
     char library[112];
 };
 
-enum call { WRITE, READ, OPEN, CLOSE, FSYNC, RENAME, LINK, UNLINK, MKDIR, MMAP, FTRUNCATE, FLOCK, STAT, LSEEK, FCHMOD, ALLOCATE, CALLS };
 enum { EFFECT_SHORT = -1, EFFECT_KILL = -2, EFFECT_KILL_GROUP = -3 }; /* beside errno's positive numbers */
 
 static const char *const call_names[CALLS] = {"write",  "read", "open", "close",     "fsync", "rename", "link",  "unlink",
@@ -66,8 +67,9 @@ __asm__(".pushsection .text\n"
         ".popsection\n");
 
 /* Counts a call of a wanted kind. Whether it is to be hit. */
-static int is_hit(void)
+static int is_hit(enum call call)
 {
+    atomic_fetch_add(&counter->of_kind[call], 1);
     uint64_t number = atomic_fetch_add(&counter->calls, 1) + 1;
     if (at == 0 || number < at || (number > at && !sticky))
         return 0;
@@ -114,7 +116,7 @@ static void on_system_call(int signal, siginfo_t *information, void *context)
     long number = information->si_syscall, a = registers[REG_RDI], count = registers[REG_RDX];
     enum call call = call_of(number);
     int to_stderr = call == WRITE && a == STDERR_FILENO;
-    if (call < CALLS && wanted[call] && !to_stderr && is_hit()) {
+    if (call < CALLS && wanted[call] && !to_stderr && is_hit(call)) {
         if (effect > 0 && call == CLOSE)
             fault_native(number, a, 0, 0, 0, 0, 0);
         if (effect > 0) {
@@ -185,7 +187,7 @@ void *__libc_memalign(size_t, size_t);
 
 static int allocation_fails(void *caller)
 {
-    if (!counter || !wanted[ALLOCATE] || !is_hit() || effect <= 0)
+    if (!counter || !wanted[ALLOCATE] || !is_hit(ALLOCATE) || effect <= 0)
         return 0;
     Dl_info found;
     const char *path = dladdr(caller, &found) && found.dli_fname ? found.dli_fname : "?", *slash = strrchr(path, '/');

@@ -202,13 +202,14 @@ def try_fault(case, library, folder, reference, call, effect, number, sticky):
         return [f"{what}: {finding}" for finding in found]
 
 
-def count_calls(case, library, folder, call):
+def count_calls(case, library, folder):
+    """How many calls of each kind there are, and what the case gives without a fault."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
         case.set_up(place)
-        fault = Fault(library, folder, NAMES if case.program == "plan" else [case.program], call)
+        fault = Fault(library, folder, NAMES if case.program == "plan" else [case.program], " ".join(EFFECTS))
         done = case.run(place, fault)
         assert done.returncode == 0, f"{case.name} fails without a fault: {done.stderr.decode()}"
-        return fault.calls, case.results(place)
+        return fault.of_kind, case.results(place)
 
 
 def main():
@@ -229,18 +230,18 @@ def main():
         for case in plan_cases(dataset) + shard_cases(dataset):
             if not case.name.startswith(options.only):
                 continue
+            counts, reference = count_calls(case, library, folder)
             for call, effects in EFFECTS.items():
                 if (options.call and call != options.call) or (call == "allocate" and BUILD in ("asan", "tsan")):
                     continue
-                count, reference = count_calls(case, library, folder, call)
                 before = len(tasks)
-                for number in points(count, options.sample):
+                for number in points(counts[call], options.sample):
                     for effect in effects[:1] if options.one_effect else effects:
                         # An interruption does not last.
                         for sticky in (False,) if effect == "EINTR" else (False, True):
                             tasks.append(lambda at=(case, library, folder, reference, call, effect, number, sticky): try_fault(*at))
-                if count:
-                    table.append(f"{case.name:20} {call:10} {count:6} calls {len(tasks) - before:6} runs")
+                if counts[call]:
+                    table.append(f"{case.name:20} {call:10} {counts[call]:6} calls {len(tasks) - before:6} runs")
         print("\n".join(table), flush=True)
         findings = run_all(tasks, options.jobs, lambda runs, found: f"failing calls: {runs} runs with a fault, {found} findings")
     finally:

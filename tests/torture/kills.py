@@ -14,7 +14,7 @@ import time
 
 from scenario import NAMES, Dataset, Fault, library_or_skip, points, temporaries, write
 
-CALLS = ["write", "fsync", "rename", "link", "unlink", "mkdir", "close"]
+KILLED_AT = ["write", "fsync", "rename", "link", "unlink", "mkdir", "close"]
 
 
 class Sweep:
@@ -65,13 +65,14 @@ class Sweep:
         for name in self.reference:
             write(f"{self.dataset.out}/{name}", b"of an earlier run\n")
 
-    def count(self, call):
+    def count(self):
+        """How many calls of each kind a run makes."""
         self.dataset.clear()
         self.leave_earlier_outputs()
-        fault = Fault(self.library, self.folder, NAMES, call)
+        fault = Fault(self.library, self.folder, NAMES, " ".join(KILLED_AT))
         self.dataset.make("-j4", FSYNC="1", **fault.environment)
         fault.finish()
-        return fault.calls
+        return fault.of_kind
 
 
 def wait_for_group(group):
@@ -86,8 +87,9 @@ def wait_for_group(group):
 
 
 def kill_at_each_call(sweep, sample):
-    for call in CALLS:
-        count = sweep.count(call)
+    counts = sweep.count()
+    for call in KILLED_AT:
+        count = counts[call]
         numbers = points(count, sample)
         for number in numbers:
             sweep.dataset.clear()

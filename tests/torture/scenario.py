@@ -15,6 +15,7 @@ MODEL = f"{ROOT}/data/models/all-MiniLM-L6-v2"
 NAMES = ["plan", "midi2tok", "text2emb", "combine", "stats"]
 OUTPUTS = ["processed_data.json", "errors.jsonl", "processing_stats.json"]
 TIMED = ["processing_stats.json", "processing_stats.json.bak"]  # they hold the time of the run
+CALLS = "write read open close fsync rename link unlink mkdir mmap ftruncate flock stat lseek fchmod allocate".split()  # as in tests/fault/fault.c
 # The variables of a make around this one are not those of the makes that are started here.
 ENVIRONMENT = {name: value for name, value in os.environ.items()
                if not name.startswith(("MAKE", "MFLAGS", "FAULT_")) and name not in ("INPUT", "OUTPUT_DIR", "WORK_DIR", "FSYNC", "LOG_LEVEL", "MODEL")}
@@ -57,7 +58,7 @@ class Fault:
 
     def __init__(self, library, folder, programs, call, effect="EIO", number=0, sticky=False):
         self.counter = f"{folder}/counter-{os.urandom(6).hex()}"
-        write(self.counter, bytes(128))
+        write(self.counter, bytes(256))
         self.environment = {"LD_PRELOAD": library, "FAULT_COUNTER": self.counter, "FAULT_PROGRAMS": " ".join(programs), "FAULT_CALL": call,
                             "FAULT_AT": str(number), "FAULT_EFFECT": effect, "FAULT_STICKY": "1" if sticky else "0",
                             "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}
@@ -65,8 +66,9 @@ class Fault:
     def finish(self):
         content = read(self.counter)
         os.unlink(self.counter)
-        self.calls, self.hits = struct.unpack_from("QQ", content)
-        self.library = content[16:].split(b"\0")[0].decode()
+        self.calls, self.hits, *of_kind = struct.unpack_from(f"QQ{len(CALLS)}Q", content)
+        self.of_kind = dict(zip(CALLS, of_kind))
+        self.library = content[8 * (2 + len(CALLS)):].split(b"\0")[0].decode()
 
 
 class Dataset:
@@ -112,10 +114,10 @@ class Dataset:
 
 
 def points(count, sample):
-    """1 … count, or of them `sample`: the first, the last and some between."""
+    """1 … count, or `sample` of them, evenly; a single one is taken from the middle."""
     if not sample or count <= sample:
         return range(1, count + 1)
-    return sorted({1 + round(i * (count - 1) / max(1, sample - 1)) for i in range(sample)})
+    return [count // 2 + 1] if sample == 1 else [1 + round(i * (count - 1) / (sample - 1)) for i in range(sample)]
 
 
 def run_all(tasks, jobs, report):
