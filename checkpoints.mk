@@ -32,3 +32,7 @@ CHECKPOINT_FILES = "$$MIDI_CHECKPOINT" "$$TEXT_CHECKPOINT" "$$PROCESSING_CHECKPO
 .PHONY: checkpoint
 checkpoint: $(B)/export
 	$(Q)$(B)/export --batch-size "$$BATCH_SIZE" --progress $(WORK_DIR)/progress $(WORK_DIR) $(PLAN_RECORD) $(CHECKPOINT_FILES)
+
+.PHONY: import
+import: $(B)/import
+	$(Q)$(B)/import --tok $(call quote,$(MIDI2TOK)) --emb $(call quote,$(TEXT2EMB)) --model "$$MODEL" $(WORK_DIR) $(PLAN_RECORD) $(CHECKPOINT_FILES)
