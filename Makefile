@@ -89,6 +89,9 @@ Reprise turns a list of MIDI files with captions into a training-ready dataset.
 
 Goals
   all, continue    build what is missing (the default)
+  partial          join and count what is finished so far: OUTPUT_DIR/*.partial.*
+  checkpoint       write what is finished as JSON checkpoints, in the form of the earlier Python system
+  import           take over what JSON checkpoints hold, these or the earlier system's
   restart          clean, then all
   status           what is finished, missing and stale, speed, time to finish, disk use
   why              what would be rebuilt and why; FILE=song.mid: for this file
@@ -118,6 +121,8 @@ Variables (make NAME=value, or the environment)
   POOLING, NORMALIZE   override what the model's own files say: cls, mean, max …; 0 or 1
   PRECISION            f32                                                    [f32]
   USE_GPU              1: embed on a GPU (this version: a warning, then the CPU)  [0]
+  MIDI_CHECKPOINT, TEXT_CHECKPOINT, PROCESSING_CHECKPOINT
+                       the JSON checkpoints of checkpoint and import          [midi_checkpoint.json … in OUTPUT_DIR]
   STRICT               1: a quarantined item fails the run, after all else is done  [0]
   LOG_LEVEL            debug, info, warning, error, critical                  [info]
   ITEM_TIMEOUT         seconds of processor time that one file or text may take; 0: no limit  [60]
