@@ -66,19 +66,13 @@ static int add_failure(struct totals *totals, size_t first, struct json_span obj
     struct json_span key, value;
     struct text_buffer line = {0}, stage = {0}, reason = {0};
     int result = 0;
-    text_add_string(&line, "{\"index\":");
+    piece_error_line(object, first, &line);
     for (const char *cursor = object.text; json_next_member(&cursor, &key, &value);) {
-        if (json_string_is(key, "index")) {
-            text_printf(&line, "%zu", first + (size_t)strtoull(value.text, NULL, 10));
-            continue;
-        }
-        text_printf(&line, ",%.*s:%.*s", (int)key.length, key.text, (int)value.length, value.text);
         if (json_string_is(key, "stage"))
             result |= json_decode_string(value, &stage);
         if (json_string_is(key, "error"))
             result |= json_decode_string(value, &reason);
     }
-    text_add_string(&line, "}\n");
     if (result < 0 || line.failed || stage.failed || reason.failed || !stage.bytes || !reason.bytes)
         result = fail(why, "a failure cannot be read");
     else

@@ -48,6 +48,18 @@ int output_record_hash(const char *folder, char hash[HASH_HEX + 1])
     return result;
 }
 
+int output_record_withdraw(const char *folder)
+{
+    char line[HASH_HEX + 2], *path = path_in(folder, ".record");
+    int withdrawn = path && output_record_hash(folder, line) == 0;
+    if (withdrawn) {
+        line[HASH_HEX] = '\n';
+        withdrawn = atomic_file_put_if_changed(path, line, sizeof line - 1, NULL) == 0;
+    }
+    free(path);
+    return withdrawn;
+}
+
 int output_record_is_current(const char *folder, const char *hash)
 {
     struct whole_file record = {0};

@@ -14,6 +14,8 @@
 int output_record_hash(const char *folder, char hash[HASH_HEX + 1]);
 /* 1 if `folder` holds the complete outputs of `hash` (hexadecimal), else 0. */
 int output_record_is_current(const char *folder, const char *hash);
+/* Takes back that the outputs are complete, so that the next build makes them again; the hash stays. Returns 1 if there was anything to take back. */
+int output_record_withdraw(const char *folder);
 /* Writes the record of these files, which must be in `folder`. 0, or -1 with `why`. */
 int output_record_write(const char *folder, const char *hash, const char *const names[], size_t count, struct reason *why) __attribute__((warn_unused_result));
 

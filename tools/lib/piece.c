@@ -122,6 +122,19 @@ int piece_read(const char *path, struct piece *piece, struct reason *why)
     return problem ? -1 : 0;
 }
 
+void piece_error_line(struct json_span error, size_t first, struct text_buffer *line)
+{
+    struct json_span key, value;
+    text_add_string(line, "{\"index\":");
+    for (const char *cursor = error.text; json_next_member(&cursor, &key, &value);) {
+        if (json_string_is(key, "index"))
+            text_printf(line, "%zu", first + (size_t)strtoull(value.text, NULL, 10));
+        else
+            text_printf(line, ",%.*s:%.*s", (int)key.length, key.text, (int)value.length, value.text);
+    }
+    text_add_string(line, "}\n");
+}
+
 void piece_free(struct piece *piece)
 {
     whole_file_free(&piece->file);

@@ -33,6 +33,8 @@ struct piece {
 
 /* Reads and verifies a piece. A damaged one is set aside (set_aside.h). 0, or -1 with `why`. */
 int piece_read(const char *path, struct piece *piece, struct reason *why) __attribute__((warn_unused_result));
+/* A line of errors.jsonl from an element of `errors`: the same, but `index` counts from the whole input's start; `first` is where the piece begins there. */
+void piece_error_line(struct json_span error, size_t first, struct text_buffer *line);
 void piece_free(struct piece *piece);
 
 #endif
