@@ -229,7 +229,6 @@ $(LIBRARY) $(KERNELS):
 	$(Q)ar rcs $@ $^
 
 LIBS = -lcjson -lxxhash -lutf8proc -lm
-$(ENCODING): LIBS += -ldnnl -lgomp
 $(ENCODING): $(KERNELS)
 $(PROGRAMS:%=$(B)/%): $(B)/%: $(B)/tools/%.o $(LIBRARY)
 $(TEST_PROGRAMS:%=$(B)/tests/%): $(B)/tests/%: $(B)/tests/%.o $(LIBRARY)

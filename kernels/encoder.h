@@ -1,4 +1,4 @@
-/* The text encoder: token ids in, one embedding per text out. The one door to the numeric kernels: kernels/cpu (oneDNN and C)
+/* The text encoder: token ids in, one embedding per text out. The one door to the numeric kernels: kernels/cpu (C, once per instruction set)
  * stands behind it, kernels/cuda will stand behind the same functions.
  *
  * Promise: a text's embedding has the same bits alone, in any batch, in any order and in any number of processes (of the same
