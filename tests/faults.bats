@@ -26,12 +26,32 @@ teardown() {
     sweep failing_calls --sample 1 --one-effect
 }
 
+@test "plan without descriptors: it fails, it does not quarantine what it could not open" {
+    sweep failing_calls --only "plan, again" --call open --one-effect
+}
+
 @test "SIGKILL of the process group at writes, syncs, renames, links and closes, and other ends of make: the next make gives the same bytes" {
     sweep kills --sample 1 --random 1 --signals 1 --pairs 6
 }
 
 @test "damaged shards and pieces are refused and set aside; make repairs every damaged work file" {
     sweep damage --step 2048 --sample 1
+}
+
+@test "a temporary file at work is left alone, by its lock; an orphan is removed" {
+    small_dataset 2
+    reprise >/dev/null 2>&1
+    folder=$(dirname "$(find "$work/tok" -name '*.tok' | head -1)")
+    : >"$folder/.reprise-atwork"
+    : >"$folder/.reprise-orphan"
+    exec 8>"$folder/.reprise-atwork"
+    flock -n 8
+    reprise >/dev/null 2>&1
+    [ -e "$folder/.reprise-atwork" ]
+    [ ! -e "$folder/.reprise-orphan" ]
+    exec 8>&-
+    reprise >/dev/null 2>&1
+    [ -z "$(temporary_files)" ]
 }
 
 @test "OUTPUT_DIR on a full disk: an error in words, nothing partial, and the same make completes once there is room" {

@@ -47,6 +47,8 @@ class Case:
         self.inputs = inputs            # {path: content}
         self.earlier = earlier or {}    # {path: content}: what stands under the outputs' names before
         self.environment = {"FSYNC": "1"} if fsync else {}
+        # What makes a file appear whole and last: without these calls there would be nothing to fail.
+        self.needed = {"rename": 1, "flock": 1, "fsync": 2 if fsync or earlier else 0}  # fsync: the file and its folder
 
     def set_up(self, folder):
         for path, content in {**self.inputs, **self.earlier}.items():
@@ -170,7 +172,7 @@ def judge(case, folder, done, fault, reference, call, effect):
 
 def is_list(path):
     """plan's lists are named by their contents: those of a plan with an unreadable item stand beside the right ones."""
-    return path.endswith((".midi", ".text", ".pairs", ".pieces", "-reuse"))
+    return path.endswith((".midi", ".text", ".pairs", ".pieces", ".plan", "-reuse"))
 
 
 def tells_unusable(case, results, effect):
@@ -231,6 +233,9 @@ def main():
             if not case.name.startswith(options.only):
                 continue
             counts, reference = count_calls(case, library, folder)
+            for call, least in case.needed.items():
+                if counts[call] < least:
+                    tasks.append(lambda words=f"{case.name}: {counts[call]} calls of {call}, at least {least} are needed": [words])
             for call, effects in EFFECTS.items():
                 if (options.call and call != options.call) or (call == "allocate" and BUILD in ("asan", "tsan")):
                     continue

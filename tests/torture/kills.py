@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from scenario import NAMES, Dataset, Fault, library_or_skip, points, temporaries, write
+from scenario import NAMES, Dataset, Fault, library_or_skip, points, read, temporaries, write
 
 KILLED_AT = ["write", "fsync", "rename", "link", "unlink", "mkdir", "close"]
 
@@ -75,12 +75,18 @@ class Sweep:
         return fault.of_kind
 
 
+def is_alive(pid, group):
+    try:
+        state, _, in_group = read(f"/proc/{pid}/stat").rsplit(b")", 1)[1].split()[:3]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return int(in_group) == group and state not in (b"Z", b"X")  # zombies wait for init, and do nothing any more
+
+
 def wait_for_group(group):
-    """Until no process of the group is left (zombies are init's)."""
+    """Until no process of the group runs."""
     for _ in range(2000):
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
+        if not any(is_alive(pid, group) for pid in os.listdir("/proc") if pid.isdigit()):
             return
         time.sleep(0.005)
     raise TimeoutError(f"process group {group} lives on")
