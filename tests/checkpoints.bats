@@ -224,7 +224,7 @@ for a, b in zip(full, items):
     x, y = a["text_features"]["embedding"], b["text_features"]["embedding"]
     same += list(map(f32, y)) == list(map(f32, legacy[b["text_description"]]))
     worst = max(worst, max(abs(p - q) for p, q in zip(x, y)))
-print(same, worst)
+print(same, worst, file=sys.stderr)
 assert same == 5 and worst < 1e-4
 END
 }
