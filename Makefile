@@ -65,6 +65,8 @@ look_goals := partial checkpoint import status why verify gc
 data_goals = $(build_goals) $(look_goals)
 goals := $(or $(MAKECMDGOALS),all)
 
+$(if $(and $(filter clean distclean,$(goals)),$(filter-out clean distclean,$(goals))),$(error make $(goals): clean goes alone (make clean && make …), or say make restart))
+
 # `-jN` on the command line wins over WORKERS; a make started by another make shares that one's jobs.
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(WORKERS)
@@ -167,9 +169,12 @@ restart:
 	@$(MAKE) --no-print-directory clean
 	@$(MAKE) --no-print-directory all
 
-# Only what Reprise makes: the folders are the user's, and may hold other things.
+# Only what Reprise makes: the folders are the user's, and may hold other things. Not beneath a build, which holds the lock (tools/lib/build_lock.h).
 clean:
-	@rm -rf $(addprefix $(WORK_DIR)/,plan tok emb pieces progress)
+	@if [ -f $(WORK_DIR)/lock ]; then \
+	  exec 9<$(WORK_DIR)/lock; taken=0; flock -w 0.5 -E 75 9 2>/dev/null || taken=$$?; \
+	  [ $$taken -ne 75 ] || { echo "make: $(WORK_DIR): $$(head -c 200 $(WORK_DIR)/lock) works there; stop it or wait until it is done" >&2; exit 1; }; \
+	fi; rm -rf $(addprefix $(WORK_DIR)/,plan tok emb pieces progress journal lock)
 	@rm -f $(foreach f,processed_data.json errors.jsonl processing_stats.json,"$$OUTPUT_DIR"/{$(f),$(f).bak}) "$$OUTPUT_DIR"/.record
 	@rmdir $(WORK_DIR) "$$OUTPUT_DIR" 2>/dev/null || true
 

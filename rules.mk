@@ -17,7 +17,8 @@ RECORDED := tok:TOKENIZER $(addprefix emb:,MODEL PRECISION POOLING NORMALIZE) \
 # plan's makefile holds the pieces, what each is made of, and the two signatures. Every make plans anew, before anything else, and has a
 # file of its own for it (named after the process, which stays the same when Make starts itself again): the plan of an earlier run is never used, not
 # even if planning fails, and makes side by side do not meet.
-PLAN_MK := $(PLAN)/plan-$(shell echo $$PPID).mk
+MAKE_PROCESS := $(shell echo $$PPID)
+PLAN_MK := $(PLAN)/plan-$(MAKE_PROCESS).mk
 # -n and -q only ask what a build would do.
 building = $(if $(findstring n,$(flags))$(findstring q,$(flags)),,$(filter $(build_goals),$(goals)))
 flags = $(filter-out -%,$(firstword $(MAKEFLAGS)))
@@ -28,7 +29,7 @@ $(PLAN_MK): $(DATA_PROGRAMS) FORCE
 	@$(B)/plan --tok $(call quote,$(MIDI2TOK)) --emb $(call quote,$(TEXT2EMB)) --piece $(B)/combine \
 	  $(DATA_PROGRAMS:%=--depends %) --depends "$$MODEL" --batch-size "$$BATCH_SIZE" --checkpoint-interval "$$CHECKPOINT_INTERVAL" \
 	  $(RECORDED:%=--setting %) --midi-field "$$MIDI_FIELD" --text-field "$$TEXT_FIELD" --output "$$OUTPUT_DIR" --output-settings '$(OUTPUT_FILES)' \
-	  $(if $(building),,--look) --makefile $@ "$$INPUT" $(WORK_DIR)
+	  $(if $(building),--build-of $(MAKE_PROCESS),--look) --makefile $@ "$$INPUT" $(WORK_DIR)
 endif
 include $(PLAN_MK)
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/amounts.h"
+#include "lib/build_lock.h"
 #include "lib/atomic_file.h"
 #include "lib/hash_set.h"
 #include "lib/known_shards.h"
@@ -221,11 +222,8 @@ static int collect(struct collection *collection, const char *hash, struct reaso
     static const char *const folders[] = {"tok", "emb", "pieces", "plan"};
     char *path = NULL;
     size_t forgotten;
-    if (plan_lock(collection->work, PLAN_LOCK_ALONE, why) < 0)
+    if (build_lock_try(collection->work, why) < 0 || plan_lock(collection->work, PLAN_LOCK_ALONE, why) < 0)
         return -1;
-    long build = live_build(collection->work);
-    if (build)
-        return fail(why, "a make builds there (process %ld); run gc when it is done", build);
     if (asprintf(&path, "%s/plan/%s.plan", collection->work, hash) < 0)
         return fail(why, "out of memory");
     int result = plan_record_read(path, &collection->plan, why);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "lib/atomic_file.h"
+#include "lib/build_lock.h"
 #include "lib/hash.h"
 #include "lib/known_shards.h"
 #include "lib/message.h"
@@ -55,6 +56,7 @@ static const char usage[] =
     "  --output DIR              the outputs' folder, to see whether it is current\n"
     "  --output-settings TEXT    what else decides the outputs\n"
     "  --makefile FILE           where to write the makefile (WORK_DIR/plan/plan.mk)\n"
+    "  --build-of PROCESS        the make that will build: WORK_DIR is locked until it ends\n"
     "  --look                    leave the run's counters alone: a look, perhaps beside a running build\n"
     "  --help, --version\n";
 
@@ -63,6 +65,7 @@ enum { TOK, EMB, PIECE, STAGES, MOST_DEPENDS = 32, MOST_SETTINGS = 64 };
 struct plan {
     const char *input, *work, *output, *output_settings, *makefile;
     int look;
+    size_t make; /* the process that builds, 0: none does */
     const char *commands[STAGES], *depends[MOST_DEPENDS]; /* the programs with their options; what their signatures depend on */
     size_t depend_count;
     struct plan_setting settings[MOST_SETTINGS + MOST_DEPENDS]; /* those given, then the contents of `depends` */
@@ -355,6 +358,20 @@ static void remove_old_makefiles(const char *folder)
         closedir(entries);
 }
 
+/* After waiting, INPUT may be another than the one that was read before. */
+static int lock_for_build(struct plan *plan, struct reason *why)
+{
+    int waited = build_lock_take(plan->work, (long)plan->make, why);
+    if (waited <= 0)
+        return waited;
+    free(plan->starts);
+    free(plan->shards);
+    plan->starts = NULL;
+    plan->shards = NULL;
+    plan->pairs = 0;
+    return cut(plan, why);
+}
+
 static int make_plan(struct plan *plan, struct reason *why)
 {
     struct hash outputs;
@@ -364,6 +381,8 @@ static int make_plan(struct plan *plan, struct reason *why)
     int result = cut(plan, why);
     if (result == 0)
         result = make_folders(lists, why);
+    if (result == 0 && plan->make)
+        result = lock_for_build(plan, why);
     if (result == 0)
         result = plan_lock(plan->work, PLAN_LOCK_SHARED, why);
     if (result == 0)
@@ -383,6 +402,8 @@ static int make_plan(struct plan *plan, struct reason *why)
     int current = plan->output && output_record_is_current(plan->output, hex);
     if (!current && !plan->look && survey(plan, why) < 0)
         return -1;
+    if (!current)
+        build_lock_keep();
     return write_plan_mk(plan, hex, current, why);
 }
 
@@ -402,7 +423,7 @@ static int note_setting(struct plan *plan, char *text)
 
 int main(int argc, char **argv)
 {
-    enum { DEPENDS = 256, BATCH, INTERVAL, MIDI_FIELD, TEXT_FIELD, OUTPUT, OUTPUT_SETTINGS, SETTING, MAKEFILE, LOOK, HELP, VERSION };
+    enum { DEPENDS = 256, BATCH, INTERVAL, MIDI_FIELD, TEXT_FIELD, OUTPUT, OUTPUT_SETTINGS, SETTING, MAKEFILE, BUILD_OF, LOOK, HELP, VERSION };
     static const struct option options[] = {
         {"tok", required_argument, NULL, TOK},
         {"emb", required_argument, NULL, EMB},
@@ -416,6 +437,7 @@ int main(int argc, char **argv)
         {"output", required_argument, NULL, OUTPUT},
         {"output-settings", required_argument, NULL, OUTPUT_SETTINGS},
         {"makefile", required_argument, NULL, MAKEFILE},
+        {"build-of", required_argument, NULL, BUILD_OF},
         {"look", no_argument, NULL, LOOK},
         {"help", no_argument, NULL, HELP},
         {"version", no_argument, NULL, VERSION},
@@ -452,6 +474,10 @@ int main(int argc, char **argv)
         case OUTPUT: plan.output = optarg; break;
         case OUTPUT_SETTINGS: plan.output_settings = optarg; break;
         case MAKEFILE: plan.makefile = optarg; break;
+        case BUILD_OF:
+            if (whole_number(optarg, 2, 1 << 30, &plan.make) < 0)
+                return usage_error("--build-of %s: the number of a process is needed", optarg);
+            break;
         case LOOK: plan.look = 1; break;
         case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
         case VERSION: print_version(); return fflush(stdout) ? 1 : 0;

@@ -9,8 +9,8 @@
 #include <time.h>
 
 #include "lib/amounts.h"
+#include "lib/build_lock.h"
 #include "lib/hash_set.h"
-#include "lib/live_makes.h"
 #include "lib/message.h"
 #include "lib/output_record.h"
 #include "lib/plan_record.h"
@@ -39,7 +39,8 @@ struct view {
     struct stage_state stages[STAGES];
     struct progress_figures run;
     int has_run;
-    long build; /* process of a running build, or 0 */
+    struct build_holder holder;
+    int build; /* whether a build is running: then the holder of the lock */
 };
 
 /* ---- the stages ---- */
@@ -180,7 +181,7 @@ static void print_run(const struct view *view)
     localtime_r(&started, &local);
     strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &local);
     if (view->build)
-        printf("%-11s make, process %ld, since %s", "running", view->build, when);
+        printf("%-11s %s", "running", view->holder.text);
     else
         printf("%-11s %s, %s of work", "last run", when, format_duration(run->work_seconds, took));
     for (int stage = MIDI; stage <= TEXT; stage++) {
@@ -269,7 +270,7 @@ static int show(struct view *view)
         const char *input = plan_record_setting(&view->plan, "plan", "INPUT");
         int current = output_record_is_current(view->output, view->hash);
         view->has_run = progress_read(progress, &view->run) == 0;
-        view->build = live_build(view->work);
+        view->build = build_lock_is_held(view->work, &view->holder);
         printf("%s: %llu pairs\n\n", input ? input : view->work, view->stages[PIECES].items);
         print_stages(view);
         print_outputs(view, current);

@@ -1,14 +1,9 @@
 #include "live_makes.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#include "whole_file.h"
 
 /* The process in "plan-<process>.mk", 0 for any other name. */
 static long process_of(const char *name)
@@ -36,33 +31,4 @@ int is_dead_makefile(const char *name)
 {
     long process = process_of(name);
     return process && !is_make(process);
-}
-
-static int builds(const char *folder, const char *name)
-{
-    static const char look[] = "# Written by plan to look";
-    char *path = NULL;
-    struct whole_file file = {0};
-    int result = asprintf(&path, "%s/%s", folder, name) >= 0 && whole_file_read(path, &file, NULL) == 0 &&
-                 strncmp((const char *)file.bytes, look, sizeof look - 1) != 0;
-    free(path);
-    whole_file_free(&file);
-    return result;
-}
-
-long live_build(const char *work)
-{
-    char *folder = NULL;
-    long found = 0;
-    DIR *entries = asprintf(&folder, "%s/plan", work) >= 0 ? opendir(folder) : NULL;
-    struct dirent *entry;
-    while (entries && !found && (entry = readdir(entries))) {
-        long process = process_of(entry->d_name);
-        if (process && is_make(process) && builds(folder, entry->d_name))
-            found = process;
-    }
-    if (entries)
-        closedir(entries);
-    free(folder);
-    return found;
 }

@@ -1,0 +1,152 @@
+#!/usr/bin/env bats
+# One build at a time in a WORK_DIR: a second make waits and says for whom; however the first one ends, the lock ends with it.
+
+load dataset
+
+setup() {
+    small_dataset 40
+    edit 'for pair in pairs: pair["text_description"] = (pair["text_description"] + " ") * 8'
+}
+
+# in_background NAME ARGUMENTS…: a make in a process group of its own, its words in $BATS_TEST_TMPDIR/NAME, its status in NAME.status; $group: its leader.
+in_background() {
+    export -f reprise
+    export root data work out BUILD
+    # shellcheck disable=SC2016
+    setsid bash -c 'name=$1; shift; reprise "$@" >"$name" 2>&1; echo $? >"$name.status"' - "$BATS_TEST_TMPDIR/$1" "${@:2}" 3>&- &
+    group=$!
+}
+
+is_locked() {
+    [ -f "$work/lock" ] && ! flock -n "$work/lock" true
+}
+
+# The process of the make that holds the lock.
+holding_make() {
+    sed -n 's/^make \([0-9]*\) on .*/\1/p' "$work/lock"
+}
+
+nobody_of() {
+    [ -z "$(pgrep -r R,S,D,T -g "$1")" ]
+}
+
+# Waits until a command succeeds, ten seconds at most.
+until_true() {
+    for _ in $(seq 500); do
+        ! "$@" || return 0
+        sleep 0.02
+    done
+    return 1
+}
+
+has_finished() { # a shard or more
+    [ -n "$(finished)" ]
+}
+
+has_begun() {
+    is_locked && has_finished
+}
+
+@test "two makes at once: the second waits, names the first, and does nothing again" {
+    in_background first -j2 V=1
+    until_true has_begun
+    run reprise -j2 V=1
+    [ "$status" -eq 0 ]
+    [[ $output == *"$work/lock: make "*" works there; waiting until it is done"* ]]
+    [[ $output == *"Nothing to be done"* ]]
+    [ "$(starts text2emb)" -eq 0 ]
+    wait "$group"
+    [ "$(cat "$BATS_TEST_TMPDIR/first.status")" -eq 0 ]
+    check 'assert len(items) == 40'
+}
+
+@test "INPUT changed while a make waits: what it builds is the new INPUT" {
+    in_background first -j2
+    until_true has_begun
+    in_background second -j2
+    until_true grep -q 'waiting until' "$BATS_TEST_TMPDIR/second"
+    edit 'pairs = pairs[:-1] + [dict(pairs[-1], text_description="changed while it waited")]'
+    wait "$group"
+    [ "$(cat "$BATS_TEST_TMPDIR/second.status")" -eq 0 ]
+    check 'assert items[-1]["text_description"] == "changed while it waited" and len(items) == 40'
+}
+
+@test "make killed, its recipes living on: the next make starts at once and gives the same bytes" {
+    reprise -j2 >/dev/null 2>&1
+    cp "$out/processed_data.json" "$BATS_TEST_TMPDIR/reference.json"
+    rm -r "$work" "$out"
+    in_background first -j2
+    until_true has_begun
+    kill -KILL "$(holding_make)"
+    run reprise -j2
+    [ "$status" -eq 0 ]
+    [[ $output != *waiting* ]]
+    cmp "$out/processed_data.json" "$BATS_TEST_TMPDIR/reference.json"
+}
+
+@test "SIGKILL, SIGINT, SIGTERM and SIGHUP of the whole group, SIGKILL of the process that holds the lock: nothing stays locked, nobody stays behind" {
+    for signal in KILL INT TERM HUP; do
+        rm -rf "$work" "$out"
+        in_background first -j2
+        until_true has_begun
+        kill -"$signal" -- "-$group"
+        wait "$group" || true
+        flock -w 1 "$work/lock" true || { echo "$signal: still locked"; return 1; }
+        until_true nobody_of "$group" || { echo "$signal: $(pgrep -ag "$group")"; return 1; }
+    done
+    rm -rf "$work" "$out"
+    in_background first -j2
+    until_true has_begun
+    kill -KILL "$(pgrep -g "$group" -x plan)"
+    is_locked && return 1
+    run reprise -j2 # beside the other, without a lock
+    [ "$status" -eq 0 ]
+    wait "$group"
+    [ "$(cat "$BATS_TEST_TMPDIR/first.status")" -eq 0 ]
+    check 'assert len(items) == 40'
+}
+
+@test "make | cat ends when make ends" {
+    run timeout 60 bash -c "$(declare -f reprise); root='$root' data='$data' work='$work' out='$out' BUILD='${BUILD:-}'; reprise -j2 2>&1 | cat"
+    [ "$status" -eq 0 ]
+}
+
+@test "beside a build clean and gc refuse and name it, status, why and partial do not wait" {
+    in_background first -j2
+    until_true has_begun
+    for goal in clean gc; do
+        run reprise "$goal"
+        [ "$status" -ne 0 ]
+        [[ $output == *"make "*" works there"* ]] || { echo "$goal: $output"; return 1; }
+    done
+    for goal in status why partial; do
+        run timeout 10 make -C "$root" --no-print-directory BUILD="${BUILD:-release}" INPUT="$data/pairs.json" WORK_DIR="$work" OUTPUT_DIR="$out" \
+            BATCH_SIZE=2 CHECKPOINT_INTERVAL=2 "$goal"
+        [[ $output != *waiting* ]]
+        [ "$goal" != status ] || [[ $output == *"running     make $(holding_make) on "* ]]
+    done
+    is_locked
+    wait "$group"
+    [ "$(cat "$BATS_TEST_TMPDIR/first.status")" -eq 0 ]
+    run reprise clean
+    [ "$status" -eq 0 ]
+    [ ! -e "$work" ]
+}
+
+@test "on a file system without locks: it is said, and two makes at once give the right result" {
+    [ "${BUILD:-release}" = release ] || skip "a preloaded library and sanitizers do not go together"
+    gcc -std=gnu11 -D_GNU_SOURCE -O1 -shared -fPIC "$root/tests/fault/fault.c" -o "$BATS_TEST_TMPDIR/fault.so" || skip "the library of faults cannot be built here"
+    head -c 4096 /dev/zero >"$BATS_TEST_TMPDIR/counter"
+    export FAULT_COUNTER=$BATS_TEST_TMPDIR/counter FAULT_PROGRAMS='plan midi2tok text2emb combine stats' FAULT_CALL=flock FAULT_AT=1 FAULT_STICKY=1
+    export FAULT_EFFECT=ENOLCK LD_PRELOAD=$BATS_TEST_TMPDIR/fault.so
+    in_background first -j2
+    until_true has_finished
+    run reprise -j2
+    unset LD_PRELOAD
+    [ "$status" -eq 0 ]
+    grep -q "MIDI files to do" "$BATS_TEST_TMPDIR/first"
+    [[ $output == *"lock: "*"no locks on this file system"* ]]
+    wait "$group"
+    [ "$(cat "$BATS_TEST_TMPDIR/first.status")" -eq 0 ]
+    check 'assert len(items) == 40'
+}
