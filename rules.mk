@@ -19,9 +19,12 @@ RECORDED := tok:TOKENIZER $(addprefix emb:,MODEL PRECISION POOLING NORMALIZE) \
 # even if planning fails, and makes side by side do not meet.
 MAKE_PROCESS := $(shell echo $$PPID)
 PLAN_MK := $(PLAN)/plan-$(MAKE_PROCESS).mk
-# -n and -q only ask what a build would do.
-building = $(if $(findstring n,$(flags))$(findstring q,$(flags)),,$(filter $(build_goals),$(goals)))
-flags = $(filter-out -%,$(firstword $(MAKEFLAGS)))
+# What the user asks of Make, read here and now, because Make takes -n, -q and -t away while it makes its makefiles: -n and -q only ask what a build would do;
+# -B makes everything anew; -t would write empty files under names that promise contents.
+flags := $(filter-out -%,$(firstword $(MAKEFLAGS)))
+$(if $(findstring t,$(flags)),$(error make -t: a work file that is only touched would be taken for finished; nothing was done))
+building := $(if $(findstring n,$(flags))$(findstring q,$(flags)),,$(filter $(build_goals),$(goals)))
+anew := $(findstring B,$(flags))
 ifndef MAKE_RESTARTS
 $(shell rm -f $(PLAN_MK))
 $(PLAN_MK): $(DATA_PROGRAMS) FORCE
@@ -29,23 +32,24 @@ $(PLAN_MK): $(DATA_PROGRAMS) FORCE
 	@$(B)/plan --tok $(call quote,$(MIDI2TOK)) --emb $(call quote,$(TEXT2EMB)) --piece $(B)/combine \
 	  $(DATA_PROGRAMS:%=--depends %) --depends "$$MODEL" --batch-size "$$BATCH_SIZE" --checkpoint-interval "$$CHECKPOINT_INTERVAL" \
 	  $(RECORDED:%=--setting %) --midi-field "$$MIDI_FIELD" --text-field "$$TEXT_FIELD" --output "$$OUTPUT_DIR" --output-settings '$(OUTPUT_FILES)' \
-	  $(if $(building),--build-of $(MAKE_PROCESS),--look) --makefile $@ "$$INPUT" $(WORK_DIR)
+	  $(if $(building),--build-of $(MAKE_PROCESS),--look) $(if $(anew),--anew) --makefile $@ "$$INPUT" $(WORK_DIR)
 endif
 include $(PLAN_MK)
 
 $(TOK_DIR)/%.tok:
-	$(Q)$(MIDI2TOK) --reuse $(PLAN)/$*.midi-reuse $(PLAN)/$*.midi $@
+	$(Q)$(MIDI2TOK) $(if $(anew),,--reuse $(PLAN)/$*.midi-reuse) $(PLAN)/$*.midi $@
 
 $(EMB_DIR)/%.emb:
-	$(Q)$(TEXT2EMB) --reuse $(PLAN)/$*.text-reuse --expect $(EMB_SIGNATURE) $(PLAN)/$*.text $@
+	$(Q)$(TEXT2EMB) $(if $(anew),,--reuse $(PLAN)/$*.text-reuse) --expect $(EMB_SIGNATURE) $(PLAN)/$*.text $@
 
 $(WORK_DIR)/pieces/%.piece:
 	$(Q)$(B)/combine --tok $(filter %.tok,$|) --emb $(filter %.emb,$|) $(PLAN)/$*.pairs $@
 
+# One command, because stats says of what combine has written that it is complete: not after a failure, not even with -i.
 .PHONY: outputs
 outputs: $(PIECES)
-	$(Q)$(B)/combine --assemble --pieces $(WORK_DIR)/pieces $(PLAN)/$(OUTPUTS_HASH).pieces "$$OUTPUT_DIR/processed_data.json"
-	$(Q)$(B)/stats --pieces $(WORK_DIR)/pieces --errors "$$OUTPUT_DIR/errors.jsonl" --progress $(WORK_DIR)/progress \
+	$(Q)$(B)/combine --assemble --pieces $(WORK_DIR)/pieces $(PLAN)/$(OUTPUTS_HASH).pieces "$$OUTPUT_DIR/processed_data.json" && \
+	$(B)/stats --pieces $(WORK_DIR)/pieces --errors "$$OUTPUT_DIR/errors.jsonl" --progress $(WORK_DIR)/progress \
 	  --record $(OUTPUTS_HASH) $(OUTPUT_FILES:%=--file %) $(PLAN)/$(OUTPUTS_HASH).pieces "$$OUTPUT_DIR/processing_stats.json"
 
 # Outputs that hold what they should need nothing, not even a missing work file.

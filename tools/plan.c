@@ -57,6 +57,7 @@ static const char usage[] =
     "  --output-settings TEXT    what else decides the outputs\n"
     "  --makefile FILE           where to write the makefile (WORK_DIR/plan/plan.mk)\n"
     "  --build-of PROCESS        the make that will build: WORK_DIR is locked until it ends\n"
+    "  --anew                    everything will be made again, whatever is finished\n"
     "  --look                    leave the run's counters alone: a look, perhaps beside a running build\n"
     "  --help, --version\n";
 
@@ -64,7 +65,7 @@ enum { TOK, EMB, PIECE, STAGES, MOST_DEPENDS = 32, MOST_SETTINGS = 64 };
 
 struct plan {
     const char *input, *work, *output, *output_settings, *makefile;
-    int look;
+    int look, anew;
     size_t make; /* the process that builds, 0: none does */
     const char *commands[STAGES], *depends[MOST_DEPENDS]; /* the programs with their options; what their signatures depend on */
     size_t depend_count;
@@ -229,7 +230,10 @@ static int survey_stage(const struct plan *plan, enum shard_kind kind, struct st
     size_t taken = shard_cache_exchange(&stage, shards, plan->shard_count);
     if (taken > 0)
         message(MESSAGE_INFO, shard_cache_folder(), "%zu finished %s shards taken from the cache", taken, kind == SHARD_OF_MIDI ? "MIDI" : "text");
-    return stage_survey(&stage, shards, plan->shard_count, plan->known, survey, why);
+    int result = stage_survey(&stage, shards, plan->shard_count, plan->known, survey, why);
+    if (plan->anew)
+        survey->finished_items = 0;
+    return result;
 }
 
 /* Looks at what is missing, for the counters and the reuse lists. */
@@ -399,7 +403,7 @@ static int make_plan(struct plan *plan, struct reason *why)
     if (write_lists(plan, why) < 0 || write_pieces(plan, &outputs, why) < 0 || write_record(plan, outputs, why) < 0)
         return -1;
     hash_to_hex(outputs, hex);
-    int current = plan->output && output_record_is_current(plan->output, hex);
+    int current = !plan->anew && plan->output && output_record_is_current(plan->output, hex);
     if (!current && !plan->look && survey(plan, why) < 0)
         return -1;
     if (!current)
@@ -423,7 +427,7 @@ static int note_setting(struct plan *plan, char *text)
 
 int main(int argc, char **argv)
 {
-    enum { DEPENDS = 256, BATCH, INTERVAL, MIDI_FIELD, TEXT_FIELD, OUTPUT, OUTPUT_SETTINGS, SETTING, MAKEFILE, BUILD_OF, LOOK, HELP, VERSION };
+    enum { DEPENDS = 256, BATCH, INTERVAL, MIDI_FIELD, TEXT_FIELD, OUTPUT, OUTPUT_SETTINGS, SETTING, MAKEFILE, BUILD_OF, ANEW, LOOK, HELP, VERSION };
     static const struct option options[] = {
         {"tok", required_argument, NULL, TOK},
         {"emb", required_argument, NULL, EMB},
@@ -438,6 +442,7 @@ int main(int argc, char **argv)
         {"output-settings", required_argument, NULL, OUTPUT_SETTINGS},
         {"makefile", required_argument, NULL, MAKEFILE},
         {"build-of", required_argument, NULL, BUILD_OF},
+        {"anew", no_argument, NULL, ANEW},
         {"look", no_argument, NULL, LOOK},
         {"help", no_argument, NULL, HELP},
         {"version", no_argument, NULL, VERSION},
@@ -478,6 +483,7 @@ int main(int argc, char **argv)
             if (whole_number(optarg, 2, 1 << 30, &plan.make) < 0)
                 return usage_error("--build-of %s: the number of a process is needed", optarg);
             break;
+        case ANEW: plan.anew = 1; break;
         case LOOK: plan.look = 1; break;
         case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
         case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
