@@ -49,7 +49,7 @@ $(WORK_DIR)/pieces/%.piece:
 .PHONY: outputs
 outputs: $(PIECES)
 	$(Q)$(B)/combine --assemble --pieces $(WORK_DIR)/pieces $(PLAN)/$(OUTPUTS_HASH).pieces "$$OUTPUT_DIR/processed_data.json" && \
-	$(B)/stats --pieces $(WORK_DIR)/pieces --errors "$$OUTPUT_DIR/errors.jsonl" --progress $(WORK_DIR)/progress \
+	$(B)/stats --pieces $(WORK_DIR)/pieces --errors "$$OUTPUT_DIR/errors.jsonl" --work $(WORK_DIR) \
 	  --record $(OUTPUTS_HASH) $(OUTPUT_FILES:%=--file %) $(PLAN)/$(OUTPUTS_HASH).pieces "$$OUTPUT_DIR/processing_stats.json"
 
 # Outputs that hold what they should need nothing, not even a missing work file.

@@ -98,7 +98,7 @@ has_begun() {
     in_background first -j2
     until_true has_begun
     kill -KILL "$(pgrep -g "$group" -x plan)"
-    is_locked && return 1
+    flock -w 1 "$work/lock" true
     run reprise -j2 # beside the other, without a lock
     [ "$status" -eq 0 ]
     wait "$group"

@@ -161,7 +161,7 @@ static int tokenize_file(struct work *work, const char *in, const char *out)
 
 /* ---- a shard ---- */
 
-enum outcome { DONE, QUARANTINED, CHANGED, FAILED };
+enum outcome { DONE, COPIED, QUARANTINED, CHANGED, FAILED };
 
 /* MidiTok makes bars without music of a file without notes. That is what it is asked for with a single file; in a dataset it would be of no use. */
 static int tokenize_music(struct work *work, struct reason *why)
@@ -182,7 +182,7 @@ static enum outcome add_item(struct work *work, const struct item *item, size_t 
     size_t place;
     const struct shard *finished = error ? NULL : reuse_find(work->reuse, item->key, &place);
     if (finished)
-        return tok_shard_copy_item(&work->shard, finished, place, !work->settings.programs, why) < 0 ? FAILED : DONE;
+        return tok_shard_copy_item(&work->shard, finished, place, !work->settings.programs, why) < 0 ? FAILED : COPIED;
     if (!error && whole_file_read(item->value, &work->file, why) < 0) {
         message(MESSAGE_ERROR, item->value, "changed during the run: %s; run make again", why->text);
         return CHANGED;
@@ -214,7 +214,7 @@ static enum outcome add_item(struct work *work, const struct item *item, size_t 
 static long add_items(struct work *work, const struct item_list *list, struct reason *why)
 {
     long changed = 0;
-    uint64_t quarantined = 0;
+    struct progress_items items = {0};
     for (size_t i = 0; i < list->count; i++) {
         guard_begin(work->guard, i, 1);
         enum outcome outcome = add_item(work, &list->items[i], i, why);
@@ -222,9 +222,11 @@ static long add_items(struct work *work, const struct item_list *list, struct re
         if (outcome == FAILED)
             return -1;
         changed += outcome == CHANGED;
-        quarantined += outcome == QUARANTINED;
+        items.done++;
+        items.quarantined += outcome == QUARANTINED;
+        items.copied += outcome == COPIED;
         if ((i + 1) % work->batch == 0 || i + 1 == list->count)
-            guard_progress(work->guard, i + 1, quarantined);
+            guard_progress(work->guard, items);
     }
     return changed;
 }

@@ -30,12 +30,10 @@
 #include "lib/pairs_input.h"
 #include "lib/plan_lock.h"
 #include "lib/plan_record.h"
-#include "lib/progress.h"
-#include "lib/shard_cache.h"
+#include "lib/run_start.h"
 #include "lib/shard_cut.h"
 #include "lib/shard_lists.h"
 #include "lib/signature_cache.h"
-#include "lib/stage_survey.h"
 #include "lib/stat_index.h"
 #include "lib/text_buffer.h"
 #include "lib/work_files.h"
@@ -220,45 +218,6 @@ static int write_lists(struct plan *plan, struct reason *why)
     return stat_index_close(index, why);
 }
 
-/* ---- what is finished already ---- */
-
-static int survey_stage(const struct plan *plan, enum shard_kind kind, struct stage_shard *shards, struct survey *survey, struct reason *why)
-{
-    struct stage stage = {.kind = kind, .work = plan->work, .signature = plan->signatures[kind == SHARD_OF_MIDI ? TOK : EMB]};
-    for (size_t i = 0; i < plan->shard_count; i++)
-        shards[i] = (struct stage_shard){kind == SHARD_OF_MIDI ? plan->shards[i].midi : plan->shards[i].text, plan->shards[i].pairs};
-    size_t taken = shard_cache_exchange(&stage, shards, plan->shard_count);
-    if (taken > 0)
-        message(MESSAGE_INFO, shard_cache_folder(), "%zu finished %s shards taken from the cache", taken, kind == SHARD_OF_MIDI ? "MIDI" : "text");
-    int result = stage_survey(&stage, shards, plan->shard_count, plan->known, survey, why);
-    if (plan->anew)
-        survey->finished_items = 0;
-    return result;
-}
-
-/* Looks at what is missing, for the counters and the reuse lists. */
-static int survey(const struct plan *plan, struct reason *why)
-{
-    struct survey midi, text;
-    struct stage_shard *shards = calloc(plan->shard_count + 1, sizeof *shards);
-    char *path = NULL;
-    int result = !shards || asprintf(&path, "%s/progress", plan->work) < 0 ? fail(why, "out of memory") : 0;
-    if (result == 0)
-        result = survey_stage(plan, SHARD_OF_MIDI, shards, &midi, why);
-    if (result == 0)
-        result = survey_stage(plan, SHARD_OF_TEXT, shards, &text, why);
-    if (result == 0) {
-        uint64_t total[PROGRESS_STAGES] = {midi.items, text.items}, finished[PROGRESS_STAGES] = {midi.finished_items, text.finished_items};
-        result = progress_start(path, total, finished, why);
-        message(MESSAGE_INFO, plan->input, "%zu %s in %zu %s; MIDI files to do: %llu, texts to do: %llu", plan->pairs, plan->pairs == 1 ? "pair" : "pairs",
-                plan->shard_count, plan->shard_count == 1 ? "shard" : "shards", (unsigned long long)(midi.items - midi.finished_items),
-                (unsigned long long)(text.items - text.finished_items));
-    }
-    free(path);
-    free(shards);
-    return result;
-}
-
 /* ---- plan.mk ---- */
 
 static void add_hash(struct text_buffer *text, const char *before, struct hash value, const char *after)
@@ -289,14 +248,18 @@ static int write_pieces(const struct plan *plan, struct hash *outputs, struct re
     return result;
 }
 
-static int write_record(struct plan *plan, struct hash outputs, struct reason *why)
+static struct plan_record record_of(struct plan *plan)
 {
-    struct plan_record record = {
+    return (struct plan_record){
         .tok = plan->signatures[TOK], .emb = plan->signatures[EMB], .piece = plan->signatures[PIECE],
         .settings = plan->settings, .setting_count = plan->setting_count, .shards = plan->shards, .shard_count = plan->shard_count,
     };
+}
+
+static int write_record(const struct plan *plan, const struct plan_record *record, struct hash outputs, struct reason *why)
+{
     char *path = list_file(plan->work, outputs, "plan");
-    int result = path ? plan_record_write(path, &record, why) : fail(why, "out of memory");
+    int result = path ? plan_record_write(path, record, why) : fail(why, "out of memory");
     free(path);
     return result;
 }
@@ -400,11 +363,14 @@ static int make_plan(struct plan *plan, struct reason *why)
     sweep(plan->work, 2);
     if (plan->output)
         sweep(plan->output, 0);
-    if (write_lists(plan, why) < 0 || write_pieces(plan, &outputs, why) < 0 || write_record(plan, outputs, why) < 0)
+    if (write_lists(plan, why) < 0 || write_pieces(plan, &outputs, why) < 0)
+        return -1;
+    struct plan_record record = record_of(plan);
+    if (write_record(plan, &record, outputs, why) < 0)
         return -1;
     hash_to_hex(outputs, hex);
     int current = !plan->anew && plan->output && output_record_is_current(plan->output, hex);
-    if (!current && !plan->look && survey(plan, why) < 0)
+    if (!current && !plan->look && run_start(plan->work, plan->input, hex, &record, plan->known, plan->anew, why) < 0)
         return -1;
     if (!current)
         build_lock_keep();

@@ -10,6 +10,7 @@
 #include "lib/atomic_file.h"
 #include "lib/failure_tally.h"
 #include "lib/hash.h"
+#include "lib/journal.h"
 #include "lib/json_stream.h"
 #include "lib/message.h"
 #include "lib/output_record.h"
@@ -24,9 +25,8 @@ static const char usage[] =
     "usage: stats --pieces DIR [options] LIST OUT\n"
     "Counts the pieces named in LIST and writes the statistics to OUT (JSON).\n"
     "  --errors FILE      also write every failure, one JSON object a line\n"
-    "  --progress FILE    this run's counters, for times and speeds\n"
-    "  --partial PLAN     LIST holds only what is finished of this plan: say so, and what is missing of it\n"
-    "  --work WORK_DIR    where the plan's shards are (with --partial)\n"
+    "  --work WORK_DIR    its counters and journal give this run's times and speeds, and those of the runs before it\n"
+    "  --partial PLAN     LIST holds only what is finished of this plan: say so, and what is missing of it (needs --work)\n"
     "  --record HASH      when all is written: note in OUT's folder that its files are the outputs of this hash\n"
     "  --file NAME        a file of that folder which belongs to the record (may be repeated)\n"
     "  --help, --version\n";
@@ -39,6 +39,7 @@ struct totals {
     struct failure_tally tally;
     struct progress_figures run;
     int has_run;
+    struct all_runs { size_t count; double seconds; } all_runs; /* that these outputs took, this one too */
     /* of a partial result: the plan, the next of its shards, and the pairs of those before it */
     const struct plan_record *plan;
     size_t next_shard, pairs_before;
@@ -141,6 +142,40 @@ static void count_missing(struct totals *totals, const char *work)
     missing->shards = plan->shard_count - totals->shards;
 }
 
+/* The runs since these outputs were last complete. */
+static void count_runs(struct totals *totals, const char *work, const char *outputs)
+{
+    struct journal journal;
+    struct reason why;
+    const long long now = journal_run_of(&totals->run);
+    totals->all_runs = (struct all_runs){1, totals->run.wall_seconds};
+    if (journal_read(work, &journal, &why) < 0) {
+        message(MESSAGE_WARNING, NULL, "%s; it is not used", why.text);
+        return;
+    }
+    for (size_t i = journal.count; i > 0; i--) {
+        const struct journal_run *run = &journal.runs[i - 1];
+        if (run->run == now || strcmp(run->outputs, outputs) != 0)
+            continue;
+        if (run->state == JOURNAL_COMPLETE)
+            break;
+        totals->all_runs.count++;
+        totals->all_runs.seconds += run->seconds;
+    }
+    journal_free(&journal);
+}
+
+/* Items that finished shards held, and those that this run has made. */
+static unsigned long long held_before(const struct progress_figures *run, enum progress_stage stage)
+{
+    return run->finished[stage] + run->copied[stage];
+}
+
+static unsigned long long made(const struct progress_figures *run, enum progress_stage stage)
+{
+    return run->done[stage] - run->copied[stage];
+}
+
 static double speed(const struct totals *totals, enum progress_stage stage)
 {
     return totals->has_run ? progress_speed(&totals->run, stage) : 0;
@@ -187,10 +222,11 @@ static void add_run(struct text_buffer *json, const struct totals *totals)
 {
     const struct progress_figures *run = &totals->run;
     text_printf(json, "  \"processing_time\": %.3f,\n  \"checkpoint_info\": {\n    \"shards\": %zu,\n", totals->has_run ? run->wall_seconds : 0.0, totals->shards);
-    text_printf(json, "    \"midi_files_from_checkpoints\": %llu,\n    \"midi_files_this_run\": %llu,\n", (unsigned long long)run->finished[PROGRESS_MIDI],
-                (unsigned long long)run->done[PROGRESS_MIDI]);
-    text_printf(json, "    \"texts_from_checkpoints\": %llu,\n    \"texts_this_run\": %llu\n  },\n", (unsigned long long)run->finished[PROGRESS_TEXT],
-                (unsigned long long)run->done[PROGRESS_TEXT]);
+    text_printf(json, "    \"midi_files_from_checkpoints\": %llu,\n    \"midi_files_this_run\": %llu,\n", held_before(run, PROGRESS_MIDI),
+                made(run, PROGRESS_MIDI));
+    text_printf(json, "    \"texts_from_checkpoints\": %llu,\n    \"texts_this_run\": %llu,\n", held_before(run, PROGRESS_TEXT),
+                made(run, PROGRESS_TEXT));
+    text_printf(json, "    \"runs\": %zu,\n    \"processing_time_all_runs\": %.3f\n  },\n", totals->all_runs.count, totals->all_runs.seconds);
     text_add_string(json, "  \"speed\": {");
     add_speed(json, "midi_files_per_second", speed(totals, PROGRESS_MIDI));
     text_add_string(json, ", ");
@@ -217,11 +253,11 @@ static void build_statistics(struct text_buffer *json, const struct totals *tota
     text_add_string(json, "}\n");
 }
 
-static void print_stage(const char *name, size_t pairs, size_t done, uint64_t this_run, double per_second, const char *unit)
+static void print_stage(const char *name, size_t pairs, size_t done, unsigned long long this_run, double per_second, const char *unit)
 {
     printf("  %-11s %9zu   done %9zu   quarantined %6zu   ", name, pairs, done, pairs - done);
     if (per_second > 0)
-        printf("%.*f %s/s (%llu in this run)\n", per_second < 100 ? 1 : 0, per_second, unit, (unsigned long long)this_run);
+        printf("%.*f %s/s (%llu in this run)\n", per_second < 100 ? 1 : 0, per_second, unit, this_run);
     else
         printf("all from finished shards\n");
 }
@@ -233,8 +269,8 @@ static void print_summary(const struct totals *totals, const char *folder)
     printf("Reprise: %s is complete\n", folder);
     printf("  %-11s %9zu   done %9zu   left out    %6zu   %.1f s\n", "pairs", counts->pairs, counts->items, counts->pairs - counts->items,
            totals->has_run ? totals->run.wall_seconds : 0.0);
-    print_stage("MIDI files", counts->pairs, counts->midi_done, totals->run.done[PROGRESS_MIDI], speed(totals, PROGRESS_MIDI), "files");
-    print_stage("texts", counts->pairs, counts->text_done, totals->run.done[PROGRESS_TEXT], speed(totals, PROGRESS_TEXT), "texts");
+    print_stage("MIDI files", counts->pairs, counts->midi_done, made(&totals->run, PROGRESS_MIDI), speed(totals, PROGRESS_MIDI), "files");
+    print_stage("texts", counts->pairs, counts->text_done, made(&totals->run, PROGRESS_TEXT), speed(totals, PROGRESS_TEXT), "texts");
     printf("  %llu tokens, %.1f hours of music, embeddings of %zu numbers\n", counts->tokens, counts->seconds / 3600, counts->embedding_size);
     if (totals->tally.count > 0)
         printf("  quarantined, by reason (errors.jsonl names each):\n");
@@ -256,7 +292,7 @@ static void print_partial_summary(const struct totals *totals, const char *out)
 
 struct settings {
     const char *partial, *work;
-    const char *pieces, *errors, *progress, *record, *list, *out;
+    const char *pieces, *errors, *record, *list, *out;
     const char *files[MOST_FILES];
     size_t file_count;
 };
@@ -280,11 +316,26 @@ static char *folder_of(const char *path)
     return slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
 }
 
+static int read_run(const struct settings *settings, struct totals *totals, struct reason *why)
+{
+    char *counters = NULL;
+    if (asprintf(&counters, "%s/progress", settings->work) < 0)
+        return fail(why, "out of memory");
+    totals->has_run = progress_read(counters, &totals->run) == 0;
+    if (totals->has_run && settings->record)
+        count_runs(totals, settings->work, settings->record);
+    free(counters);
+    return 0;
+}
+
 static int run(const struct settings *settings, struct totals *totals)
 {
     struct reason why;
     struct atomic_file *errors = NULL;
-    totals->has_run = settings->progress && progress_read(settings->progress, &totals->run) == 0;
+    if (settings->work && !settings->partial && read_run(settings, totals, &why) < 0) {
+        message(MESSAGE_ERROR, NULL, "%s", why.text);
+        return -1;
+    }
     if (settings->errors && !(errors = atomic_file_open(settings->errors, &why))) {
         message(MESSAGE_ERROR, NULL, "%s", why.text);
         return -1;
@@ -306,6 +357,8 @@ static int run(const struct settings *settings, struct totals *totals)
         result = write_statistics(settings, totals, &why);
     if (result == 0 && settings->record)
         result = output_record_write(folder, settings->record, settings->files, settings->file_count, &why);
+    if (result == 0 && settings->record && totals->has_run)
+        journal_end(settings->work, &totals->run, JOURNAL_COMPLETE);
     if (result < 0)
         message(MESSAGE_ERROR, NULL, "%s", why.text);
     else if (totals->plan && message_shown(MESSAGE_INFO))
@@ -318,11 +371,10 @@ static int run(const struct settings *settings, struct totals *totals)
 
 int main(int argc, char **argv)
 {
-    enum { PIECES = 256, ERRORS, PROGRESS, PARTIAL, WORK, RECORD, FILE_NAME, HELP, VERSION };
+    enum { PIECES = 256, ERRORS, PARTIAL, WORK, RECORD, FILE_NAME, HELP, VERSION };
     static const struct option options[] = {
         {"pieces", required_argument, NULL, PIECES},
         {"errors", required_argument, NULL, ERRORS},
-        {"progress", required_argument, NULL, PROGRESS},
         {"partial", required_argument, NULL, PARTIAL},
         {"work", required_argument, NULL, WORK},
         {"record", required_argument, NULL, RECORD},
@@ -338,7 +390,6 @@ int main(int argc, char **argv)
         switch (option) {
         case PIECES: settings.pieces = optarg; break;
         case ERRORS: settings.errors = optarg; break;
-        case PROGRESS: settings.progress = optarg; break;
         case PARTIAL: settings.partial = optarg; break;
         case WORK: settings.work = optarg; break;
         case RECORD: settings.record = optarg; break;

@@ -11,6 +11,7 @@
 #include "lib/amounts.h"
 #include "lib/build_lock.h"
 #include "lib/hash_set.h"
+#include "lib/journal.h"
 #include "lib/message.h"
 #include "lib/output_record.h"
 #include "lib/plan_record.h"
@@ -39,6 +40,7 @@ struct view {
     struct stage_state stages[STAGES];
     struct progress_figures run;
     int has_run;
+    struct journal journal;
     struct build_holder holder;
     int build; /* whether a build is running: then the holder of the lock */
 };
@@ -159,13 +161,37 @@ static void print_outputs(const struct view *view, int current)
     printf("%-11s %s: %s\n", "outputs", view->output, state);
 }
 
+static enum progress_stage counter_of(enum stage stage)
+{
+    return stage == MIDI ? PROGRESS_MIDI : PROGRESS_TEXT;
+}
+
 /* The figures of a run that is over are those up to its last item. */
 static double run_speed(const struct view *view, enum stage stage)
 {
     struct progress_figures run = view->run;
     if (!view->build)
         run.wall_seconds = run.work_seconds;
-    return view->has_run ? progress_speed(&run, stage == MIDI ? PROGRESS_MIDI : PROGRESS_TEXT) : 0;
+    return view->has_run ? progress_speed(&run, counter_of(stage)) : 0;
+}
+
+/* What an estimate goes by: the run's speed, or that of the last one with these settings that the journal knows. */
+static double likely_speed(const struct view *view, enum stage stage)
+{
+    double own = run_speed(view, stage);
+    return own > 0 ? own : journal_speed(&view->journal, counter_of(stage), stage == MIDI ? view->plan.tok : view->plan.emb);
+}
+
+static void print_journal(const struct view *view)
+{
+    const struct journal *journal = &view->journal;
+    size_t complete = 0;
+    for (size_t i = 0; i < journal->count; i++)
+        complete += journal->runs[i].state == JOURNAL_COMPLETE;
+    if (journal->count > 0)
+        printf("%-11s %zu, %zu of them to the end\n", "runs", journal->count, complete);
+    if (journal->unreadable > 0)
+        printf("%-11s %zu lines of %s/journal cannot be read; they are passed over\n", "", journal->unreadable, view->work);
 }
 
 static void print_run(const struct view *view)
@@ -185,7 +211,7 @@ static void print_run(const struct view *view)
     else
         printf("%-11s %s, %s of work", "last run", when, format_duration(run->work_seconds, took));
     for (int stage = MIDI; stage <= TEXT; stage++) {
-        unsigned long long done = run->done[stage == MIDI ? PROGRESS_MIDI : PROGRESS_TEXT];
+        unsigned long long done = run->done[counter_of((enum stage)stage)];
         printf("%s %llu %s", stage == MIDI ? ":" : ",", done, stage == MIDI ? "MIDI files" : "texts");
         if (done > 0 && run_speed(view, (enum stage)stage) > 0)
             printf(" (%s/s)", format_speed(run_speed(view, (enum stage)stage), speed));
@@ -199,12 +225,12 @@ static void print_estimate(const struct view *view, int current)
     unsigned long long left[PIECES];
     int known = 1;
     for (int stage = MIDI; stage <= TEXT; stage++) {
-        const enum progress_stage counter = stage == MIDI ? PROGRESS_MIDI : PROGRESS_TEXT;
+        const enum progress_stage counter = counter_of((enum stage)stage);
         const struct stage_state *state = &view->stages[stage];
         left[stage] = state->items - state->done;
         if (view->build && view->has_run && view->run.total[counter] > view->run.finished[counter] + view->run.done[counter])
             left[stage] = view->run.total[counter] - view->run.finished[counter] - view->run.done[counter];
-        double speed = run_speed(view, (enum stage)stage);
+        double speed = likely_speed(view, (enum stage)stage);
         if (left[stage] > 0 && speed > 0)
             seconds += (double)left[stage] / speed;
         known = known && (left[stage] == 0 || speed > 0);
@@ -269,18 +295,22 @@ static int show(struct view *view)
     if (result == 0) {
         const char *input = plan_record_setting(&view->plan, "plan", "INPUT");
         int current = output_record_is_current(view->output, view->hash);
+        if (journal_read(view->work, &view->journal, &why) < 0)
+            message(MESSAGE_WARNING, NULL, "%s; it is not used", why.text);
         view->has_run = progress_read(progress, &view->run) == 0;
         view->build = build_lock_is_held(view->work, &view->holder);
         printf("%s: %llu pairs\n\n", input ? input : view->work, view->stages[PIECES].items);
         print_stages(view);
         print_outputs(view, current);
         print_run(view);
+        print_journal(view);
         print_estimate(view, current);
         print_disk(view);
     } else {
         message(MESSAGE_ERROR, NULL, "%s", why.text);
     }
     plan_record_free(&view->plan);
+    journal_free(&view->journal);
     free(record);
     free(progress);
     return result < 0 || fflush(stdout) ? 1 : 0;

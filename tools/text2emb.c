@@ -133,7 +133,8 @@ struct embedder {
     const char *signature;
     struct reuse *reuse;
     int in_shard;
-    uint64_t items_before, done, quarantined; /* items of earlier shards of this call; what is done of this call */
+    uint64_t items_before;       /* items of earlier shards of this call */
+    struct progress_items items; /* what is done of this call */
 };
 
 /* Where an item's finished embedding is copied from; shard NULL: it is computed. */
@@ -188,11 +189,12 @@ static int clear_rows(float **buffer, size_t *room, size_t rows, size_t dimensio
     return 0;
 }
 
-static void count_done(struct embedder *embedder, uint64_t items, uint64_t quarantined)
+static void count_done(struct embedder *embedder, struct progress_items more)
 {
-    embedder->done += items;
-    embedder->quarantined += quarantined;
-    guard_progress(embedder->guard, embedder->done, embedder->quarantined);
+    embedder->items.done += more.done;
+    embedder->items.quarantined += more.quarantined;
+    embedder->items.copied += more.copied;
+    guard_progress(embedder->guard, embedder->items);
 }
 
 /* Fills embedder->rows with the embeddings of embedder->texts, batch by batch. */
@@ -213,7 +215,7 @@ static int embed(struct embedder *embedder, struct reason *why)
             return -1;
         for (size_t j = i; j < i + some; j++)
             done += texts->uses[j];
-        count_done(embedder, done, 0);
+        count_done(embedder, (struct progress_items){.done = done});
     }
     guard_begin(embedder->guard, 0, 0);
     for (size_t i = 0; i < texts->texts; i++)
@@ -271,7 +273,7 @@ static int add_items(struct embedder *embedder, const char *in, const struct ite
         add_record(records, &list->items[i], result > 0 ? why->text : NULL);
     }
     text_add_string(records, list->count ? "]" : "[]");
-    count_done(embedder, quarantined + copied, quarantined);
+    count_done(embedder, (struct progress_items){.done = quarantined + copied, .quarantined = quarantined, .copied = copied});
     return records->failed ? fail(why, "out of memory") : 0;
 }
 

@@ -111,7 +111,7 @@ def shard_cases(dataset):
              {"a.tok": content[tok], "a.emb": content[emb], "a.pairs": content[f"plan/{name}.pairs"]}, ["out/a.piece"], fsync=True),
         Case("combine --assemble", "combine", ["--assemble", "--pieces", "pieces", "list.pieces", "out/processed_data.json"], {**pieces, **names},
              ["out/processed_data.json", "out/processed_data.json.bak"], earlier),
-        Case("stats", "stats", ["--pieces", "pieces", "--errors", "out/errors.jsonl", "--progress", "progress", "--record", "0" * 32,
+        Case("stats", "stats", ["--pieces", "pieces", "--errors", "out/errors.jsonl", "--work", "work", "--record", "0" * 32,
                                 "--file", "processed_data.json", "--file", "errors.jsonl", "list.pieces", "out/processing_stats.json"],
              {**pieces, **names, "progress": content["progress"], "out/processed_data.json": b"[\n]\n"},
              ["out/errors.jsonl", "out/processing_stats.json", "out/processing_stats.json.bak", "out/.record"],

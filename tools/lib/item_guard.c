@@ -19,7 +19,7 @@
 /* What a child tells the parent and the next child, in shared memory. */
 struct in_hand {
     _Atomic uint64_t first, count, began; /* began: nanoseconds of the child's processor time */
-    _Atomic uint64_t done, quarantined;   /* in the run's progress */
+    _Atomic uint64_t done, quarantined, copied; /* in the run's progress */
     _Atomic uint64_t told;                /* the user has been told about items before this one */
 };
 
@@ -61,14 +61,25 @@ int guard_one_by_one(const struct guard *guard)
     return guard->one_by_one;
 }
 
-void guard_progress(struct guard *guard, uint64_t done, uint64_t quarantined)
+/* What is more than was counted before; a child that begins again may count less. */
+static uint64_t more_than(_Atomic uint64_t *counted, uint64_t now)
 {
-    uint64_t done_before = atomic_load(&guard->in_hand->done), quarantined_before = atomic_load(&guard->in_hand->quarantined);
-    if (done <= done_before)
-        return;
-    progress_add(done - done_before, quarantined > quarantined_before ? quarantined - quarantined_before : 0);
-    atomic_store(&guard->in_hand->done, done);
-    atomic_store(&guard->in_hand->quarantined, quarantined);
+    uint64_t before = atomic_load(counted);
+    if (now <= before)
+        return 0;
+    atomic_store(counted, now);
+    return now - before;
+}
+
+void guard_progress(struct guard *guard, struct progress_items so_far)
+{
+    struct progress_items more = {
+        .done = more_than(&guard->in_hand->done, so_far.done),
+        .quarantined = more_than(&guard->in_hand->quarantined, so_far.quarantined),
+        .copied = more_than(&guard->in_hand->copied, so_far.copied),
+    };
+    if (more.done > 0)
+        progress_add(more);
 }
 
 int guard_told(struct guard *guard, size_t item)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "message.h"
+#include "progress.h"
 
 struct guard_limits {
     double seconds; /* of processor time for one item; 0: no limit */
@@ -30,7 +31,7 @@ const char *guard_verdict(const struct guard *guard, size_t item);
 int guard_one_by_one(const struct guard *guard);
 
 /* Adds to the run's progress what is done of this shard so far; what an earlier child has added already is not counted again. */
-void guard_progress(struct guard *guard, uint64_t done, uint64_t quarantined);
+void guard_progress(struct guard *guard, struct progress_items so_far);
 /* Whether an earlier child has told the user about this item already; it counts as told from now on. */
 int guard_told(struct guard *guard, size_t item);
 

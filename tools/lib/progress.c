@@ -13,13 +13,14 @@
 
 #include "atomic_file.h"
 
-static const uint64_t counters_magic = 0x0332676f72507052; /* the layout below, in this byte order */
+static const uint64_t counters_magic = 0x0432676f72507052; /* the layout below, in this byte order */
 static const uint64_t terminal_pause = 100 * 1000 * 1000ULL, plain_pause = 5 * 1000 * 1000 * 1000ULL; /* nanoseconds between drawings */
 
 struct counters {
     uint64_t magic, started;
     uint64_t total[PROGRESS_STAGES], finished[PROGRESS_STAGES];
-    _Atomic uint64_t done[PROGRESS_STAGES], quarantined[PROGRESS_STAGES];
+    double expected[PROGRESS_STAGES];
+    _Atomic uint64_t done[PROGRESS_STAGES], quarantined[PROGRESS_STAGES], copied[PROGRESS_STAGES];
     _Atomic uint64_t busy[PROGRESS_STAGES]; /* nanoseconds */
     _Atomic uint64_t drawn;                 /* when */
     _Atomic uint64_t latest;                /* when anything was last added */
@@ -36,14 +37,15 @@ static uint64_t now(void)
     return (uint64_t)time.tv_sec * 1000000000ULL + (uint64_t)time.tv_nsec;
 }
 
-int progress_start(const char *path, const uint64_t total[PROGRESS_STAGES], const uint64_t finished[PROGRESS_STAGES], struct reason *why)
+int progress_start(const char *path, const struct progress_beginning *beginning, struct reason *why)
 {
     struct counters start = {.magic = counters_magic, .started = now()};
     atomic_init(&start.drawn, start.started);
     atomic_init(&start.latest, start.started);
     for (int stage = 0; stage < PROGRESS_STAGES; stage++) {
-        start.total[stage] = total[stage];
-        start.finished[stage] = finished[stage];
+        start.total[stage] = beginning->total[stage];
+        start.finished[stage] = beginning->finished[stage];
+        start.expected[stage] = beginning->expected[stage];
     }
     struct atomic_file *file = atomic_file_open(path, why);
     if (!file)
@@ -93,8 +95,10 @@ static void figures_of(const struct counters *counters, uint64_t time, struct pr
     for (int stage = 0; stage < PROGRESS_STAGES; stage++) {
         figures->total[stage] = counters->total[stage];
         figures->finished[stage] = counters->finished[stage];
+        figures->expected[stage] = counters->expected[stage];
         figures->done[stage] = atomic_load(&counters->done[stage]);
         figures->quarantined[stage] = atomic_load(&counters->quarantined[stage]);
+        figures->copied[stage] = atomic_load(&counters->copied[stage]);
         figures->busy_seconds[stage] = (double)atomic_load(&counters->busy[stage]) * 1e-9;
     }
 }
@@ -114,10 +118,10 @@ double progress_speed(const struct progress_figures *figures, enum progress_stag
     double busy = 0;
     for (int i = 0; i < PROGRESS_STAGES; i++)
         busy += figures->busy_seconds[i];
-    if (figures->done[stage] == 0 || figures->busy_seconds[stage] <= 0 || figures->wall_seconds <= 0)
+    if (figures->done[stage] <= figures->copied[stage] || figures->busy_seconds[stage] <= 0 || figures->wall_seconds <= 0)
         return 0;
     double at_work = busy > figures->wall_seconds ? busy / figures->wall_seconds : 1;
-    return (double)figures->done[stage] / figures->busy_seconds[stage] * at_work;
+    return (double)(figures->done[stage] - figures->copied[stage]) / figures->busy_seconds[stage] * at_work;
 }
 
 /* "midi 320/5000 7100/s  text 96/5000 38/s  ETA 2m09s" */
@@ -133,6 +137,7 @@ static int format_line(char *line, size_t room, const struct progress_figures *f
                          (unsigned long long)total);
         if (speed > 0)
             used += snprintf(line + used, room - (size_t)used, " %.*f/s", speed < 10, speed);
+        speed = speed > 0 ? speed : figures->expected[stage];
         if (done < total && speed > 0)
             remaining += (double)(total - done) / speed;
         known = known && (done >= total || speed > 0);
@@ -161,13 +166,14 @@ static void draw(uint64_t time)
         return; /* progress never fails a run */
 }
 
-void progress_add(uint64_t items, uint64_t quarantined)
+void progress_add(struct progress_items more)
 {
     if (!run)
         return;
     uint64_t time = now();
-    atomic_fetch_add(&run->done[own_stage], items);
-    atomic_fetch_add(&run->quarantined[own_stage], quarantined);
+    atomic_fetch_add(&run->done[own_stage], more.done);
+    atomic_fetch_add(&run->quarantined[own_stage], more.quarantined);
+    atomic_fetch_add(&run->copied[own_stage], more.copied);
     atomic_fetch_add(&run->busy[own_stage], time > own_last ? time - own_last : 0);
     own_last = time;
     atomic_store(&run->latest, time);

@@ -13,14 +13,18 @@
 
 enum progress_stage { PROGRESS_MIDI, PROGRESS_TEXT, PROGRESS_STAGES };
 
-/* Starts a run's counters (plan): items in all, and how many of them finished shards hold already. */
-int progress_start(const char *path, const uint64_t total[PROGRESS_STAGES], const uint64_t finished[PROGRESS_STAGES], struct reason *why)
-    __attribute__((warn_unused_result));
+/* Starts a run's counters (plan). */
+struct progress_beginning {
+    uint64_t total[PROGRESS_STAGES], finished[PROGRESS_STAGES]; /* items in all, and how many of them finished shards hold already */
+    double expected[PROGRESS_STAGES];                           /* items a second by earlier runs, 0: not known; the estimate until this run has a speed */
+};
+int progress_start(const char *path, const struct progress_beginning *beginning, struct reason *why) __attribute__((warn_unused_result));
 
 /* Joins the run's counters. Does nothing without PROGRESS_FILE or if the file cannot be used: progress never fails a run. */
 void progress_join(enum progress_stage stage);
-/* `items` more are done, of which `quarantined` could not be processed. The time since the last call (or the join) counts as work of the stage. */
-void progress_add(uint64_t items, uint64_t quarantined);
+/* So many more are done. The time since the last call (or the join) counts as work of the stage. */
+struct progress_items { uint64_t done, quarantined, copied; }; /* done: of which some could not be processed, and some were copied from finished shards */
+void progress_add(struct progress_items more);
 
 /* This run's figures, for stats. 0, or -1 if there are none. */
 struct progress_figures {
@@ -28,11 +32,13 @@ struct progress_figures {
     double work_seconds;                                          /* from the start to the last item that was done */
     uint64_t total[PROGRESS_STAGES], finished[PROGRESS_STAGES];   /* as started */
     uint64_t done[PROGRESS_STAGES], quarantined[PROGRESS_STAGES]; /* in this run */
+    uint64_t copied[PROGRESS_STAGES];                             /* of `done`: from finished shards, for which there is no work and no speed */
     double busy_seconds[PROGRESS_STAGES];                         /* in this run, summed over the processes */
+    double expected[PROGRESS_STAGES];                             /* as started */
 };
 int progress_read(const char *path, struct progress_figures *figures);
 
-/* Items a second that the whole run makes while it is busy with a stage: one process's speed times the processes at work on average. 0: nothing done yet. */
+/* Items a second that the whole run makes while it is busy with a stage: one process's speed times the processes at work on average. Copied items count for nothing. 0: none done yet. */
 double progress_speed(const struct progress_figures *figures, enum progress_stage stage);
 
 /* What erases the live line, to be written in front of anything that goes to stderr; "" where there is no live line. */
