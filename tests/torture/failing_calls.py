@@ -65,11 +65,11 @@ class Case:
         return done
 
     def results(self, folder):
-        """What stands under the outputs' names, except for plan's caches: they may hold less after a fault, and checksums guard them."""
+        """What stands under the outputs' names, except for plan's caches and the journal: they may hold less after a fault, and checksums guard them."""
         found = {}
         for path in files_below(folder):
             is_output = any(path == output or output.endswith("/") and path.startswith(output) for output in self.outputs)
-            if is_output and ".reprise-" not in path and not path.endswith((".index", "signatures", "known")):
+            if is_output and ".reprise-" not in path and not path.endswith((".index", "signatures", "known", "work/journal")):
                 found[path] = self.shape(path, read(f"{folder}/{path}"))
         return found
 
@@ -113,7 +113,7 @@ def shard_cases(dataset):
              ["out/processed_data.json", "out/processed_data.json.bak"], earlier),
         Case("stats", "stats", ["--pieces", "pieces", "--errors", "out/errors.jsonl", "--work", "work", "--record", "0" * 32,
                                 "--file", "processed_data.json", "--file", "errors.jsonl", "list.pieces", "out/processing_stats.json"],
-             {**pieces, **names, "progress": content["progress"], "out/processed_data.json": b"[\n]\n"},
+             {**pieces, **names, "work/progress": content["progress"], "work/journal": content["journal"], "out/processed_data.json": b"[\n]\n"},
              ["out/errors.jsonl", "out/processing_stats.json", "out/processing_stats.json.bak", "out/.record"],
              {path: old for path, old in earlier.items() if path != "out/processed_data.json"}),
     ]
@@ -162,7 +162,7 @@ def judge(case, folder, done, fault, reference, call, effect):
         if done.returncode != 0 and content != reference.get(path) and content not in earlier and not (path not in reference and is_list(path)):
             found.append(f"under {path} stands neither the earlier nor the right content")
     for path, content in case.inputs.items():
-        if path not in reference and not path.startswith(tuple(case.outputs)) and (not os.path.exists(f"{folder}/{path}") or read(f"{folder}/{path}") != content):
+        if path not in reference and not path.startswith((*case.outputs, "work/journal")) and (not os.path.exists(f"{folder}/{path}") or read(f"{folder}/{path}") != content):
             found.append(f"the input {path} is gone or altered")
     # An unlink that fails leaves what it should have removed, and a killed or aborted program too: plan sweeps that.
     if call != "unlink" and done.returncode >= 0 and temporaries(folder):
