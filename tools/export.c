@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "lib/amounts.h"
 #include "lib/atomic_file.h"
 #include "lib/checkpoint_record.h"
 #include "lib/clean_text.h"
@@ -195,25 +195,15 @@ static long long last_in_order(const struct export *export, unsigned kinds)
     return last;
 }
 
-static void add_timestamp(struct text_buffer *out)
-{
-    struct timespec now;
-    struct tm local;
-    char text[64];
-    clock_gettime(CLOCK_REALTIME, &now);
-    localtime_r(&now.tv_sec, &local);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &local);
-    text_printf(out, "\"timestamp\":\"%s.%06ld\"", text, now.tv_nsec / 1000);
-}
-
 /* The times are the last run's, summed over its processes: the seconds that the stage took, and the items a second. 0: it had nothing to do. */
 static void add_tail(const struct export *export, struct text_buffer *out)
 {
+    char now[AMOUNT];
     int midi = export->kind == SHARD_OF_MIDI;
     enum progress_stage stage = midi ? PROGRESS_MIDI : PROGRESS_TEXT;
     double seconds = export->has_run ? export->run.busy_seconds[stage] : 0, done = export->has_run ? (double)export->run.done[stage] : 0;
     text_printf(out, "\n],\n\"last_processed_idx\":%lld,\"total_files\":%zu,", last_in_order(export, 1u << export->kind), export->pairs);
-    add_timestamp(out);
+    text_printf(out, "\"timestamp\":\"%s\"", format_now(now));
     text_printf(out, ",\n\"batch_info\":{\"current_batch\":%zu,\"total_batches\":%zu,\"batch_size\":%zu,\"processing_time\":%.6f,\"%s\":%.6f}}\n",
                 (export->pairs_done + export->batch - 1) / export->batch, (export->pairs + export->batch - 1) / export->batch, export->batch, seconds,
                 midi ? "files_per_second" : "texts_per_second", seconds > 0 ? done / seconds : 0);

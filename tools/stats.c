@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "lib/amounts.h"
 #include "lib/atomic_file.h"
 #include "lib/failure_tally.h"
 #include "lib/hash.h"
@@ -190,17 +190,6 @@ static void add_speed(struct text_buffer *json, const char *name, double value)
         text_add_string(json, "null"); /* nothing of the kind was left to do in this run */
 }
 
-static void add_timestamp(struct text_buffer *json)
-{
-    struct timespec now;
-    struct tm local;
-    char text[64];
-    clock_gettime(CLOCK_REALTIME, &now);
-    localtime_r(&now.tv_sec, &local);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &local);
-    text_printf(json, "  \"timestamp\": \"%s.%06ld\",\n", text, now.tv_nsec / 1000);
-}
-
 static void add_failures(struct text_buffer *json, const struct failure_tally *tally)
 {
     text_add_string(json, "  \"failures\": [");
@@ -237,6 +226,7 @@ static void add_run(struct text_buffer *json, const struct totals *totals)
 static void build_statistics(struct text_buffer *json, const struct totals *totals)
 {
     const struct piece_counts *counts = &totals->counts;
+    char now[AMOUNT];
     text_add_string(json, "{\n");
     if (totals->plan)
         text_printf(json, "  \"partial\": true,\n  \"missing\": {\"shards\": %zu, \"pairs\": %zu, \"midi_files\": %zu, \"texts\": %zu},\n", totals->missing.shards,
@@ -244,7 +234,7 @@ static void build_statistics(struct text_buffer *json, const struct totals *tota
     text_printf(json, "  \"total_paired_items\": %zu,\n  \"processed_items\": %zu,\n  \"success_rate\": %.6g,\n", counts->pairs, counts->items,
                 percent(counts->items, counts->pairs));
     text_printf(json, "  \"midi_files_processed\": %zu,\n  \"text_files_processed\": %zu,\n", counts->midi_done, counts->text_done);
-    add_timestamp(json);
+    text_printf(json, "  \"timestamp\": \"%s\",\n", format_now(now));
     if (!totals->plan)
         add_run(json, totals); /* a partial result is of no run */
     text_printf(json, "  \"tokens\": %llu,\n  \"notes\": %llu,\n  \"music_seconds\": %.3f,\n  \"embedding_size\": %zu,\n", counts->tokens, counts->notes,

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "lib/amounts.h"
 #include "lib/build_lock.h"
@@ -197,19 +196,15 @@ static void print_journal(const struct view *view)
 static void print_run(const struct view *view)
 {
     const struct progress_figures *run = &view->run;
-    char when[64], took[AMOUNT], speed[AMOUNT];
-    struct tm local;
+    char when[AMOUNT], took[AMOUNT], speed[AMOUNT];
     if (!view->has_run) {
         printf("%-11s none\n", "last run");
         return;
     }
-    time_t started = (time_t)run->started;
-    localtime_r(&started, &local);
-    strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &local);
     if (view->build)
         printf("%-11s %s", "running", view->holder.text);
     else
-        printf("%-11s %s, %s of work", "last run", when, format_duration(run->work_seconds, took));
+        printf("%-11s %s, %s of work", "last run", format_moment(run->started, when), format_duration(run->work_seconds, took));
     for (int stage = MIDI; stage <= TEXT; stage++) {
         unsigned long long done = run->done[counter_of((enum stage)stage)];
         printf("%s %llu %s", stage == MIDI ? ":" : ",", done, stage == MIDI ? "MIDI files" : "texts");

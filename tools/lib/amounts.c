@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <string.h>
 
 int parse_bytes(const char *text, uint64_t *bytes)
@@ -51,5 +52,23 @@ char *format_duration(double seconds, char out[AMOUNT])
 char *format_speed(double per_second, char out[AMOUNT])
 {
     snprintf(out, AMOUNT, "%.*f", per_second < 1 ? 2 : per_second < 10 ? 1 : 0, per_second);
+    return out;
+}
+
+char *format_moment(double since_1970, char out[AMOUNT])
+{
+    struct tm local;
+    time_t seconds = (time_t)since_1970;
+    strftime(out, AMOUNT, "%Y-%m-%d %H:%M:%S", localtime_r(&seconds, &local));
+    return out;
+}
+
+char *format_now(char out[AMOUNT])
+{
+    struct timespec now;
+    struct tm local;
+    clock_gettime(CLOCK_REALTIME, &now);
+    size_t used = strftime(out, AMOUNT, "%Y-%m-%dT%H:%M:%S", localtime_r(&now.tv_sec, &local));
+    snprintf(out + used, AMOUNT - used, ".%06ld", now.tv_nsec / 1000);
     return out;
 }

@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "amounts.h"
+
 static const int patience = 500; /* milliseconds: a holder needs a moment to see that its make is gone */
 static int keep_pipe = -1;       /* to the holder */
 
@@ -61,12 +63,9 @@ static void read_holder(int descriptor, struct build_holder *holder)
 
 static void write_holder(int descriptor, const char *program, long process)
 {
-    char host[128] = "", when[32], text[sizeof((struct build_holder *)0)->text];
-    struct tm local;
-    time_t now = time(NULL);
+    char host[128] = "", when[AMOUNT], text[sizeof((struct build_holder *)0)->text];
     gethostname(host, sizeof host - 1);
-    strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", localtime_r(&now, &local));
-    int count = snprintf(text, sizeof text, "%s %ld on %s, since %s\n", program, process, host, when);
+    int count = snprintf(text, sizeof text, "%s %ld on %s, since %s\n", program, process, host, format_moment((double)time(NULL), when));
     if (ftruncate(descriptor, 0) < 0 || pwrite(descriptor, text, (size_t)count, 0) < 0)
         return; /* only others' messages are the poorer for it */
 }

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "amounts.h"
 #include "text_buffer.h"
 #include "whole_file.h"
 
@@ -224,11 +224,8 @@ static void append_or_warn(const char *work, struct text_buffer *text)
 
 static void start_line(struct text_buffer *text, const struct progress_figures *figures, const char *event, double seconds)
 {
-    char when[32];
-    struct tm local;
-    time_t time = (time_t)seconds;
-    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", localtime_r(&time, &local));
-    text_printf(text, "{\"run\":%lld,\"%s\":\"%s\"", journal_run_of(figures), event, when);
+    char when[AMOUNT];
+    text_printf(text, "{\"run\":%lld,\"%s\":\"%s\"", journal_run_of(figures), event, format_moment(seconds, when));
 }
 
 void journal_begin(const char *work, const struct progress_figures *figures, const char *outputs, const struct plan_record *plan)

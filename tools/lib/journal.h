@@ -2,9 +2,9 @@
  * statistics of a dataset that took several runs. Nothing else does: without it, or with a damaged one, the same dataset is built.
  *
  * A line is a JSON object; its last member, "check", is the low half of the XXH3 of the bytes before it, so a torn or altered line is seen and passed over:
- *   {"run":1764003355123456,"begin":"2026-11-24T17:03:12","outputs":"<hash>","tok":"<signature>","emb":…,"midi":{"total":54,"finished":0},"text":…,
+ *   {"run":1764003355123456,"begin":"2026-11-24 17:03:12","outputs":"<hash>","tok":"<signature>","emb":…,"midi":{"total":54,"finished":0},"text":…,
  *    "settings":{"INPUT":"pairs.json",…},"check":"…"}
- *   {"run":1764003355123456,"end":"2026-11-24T17:04:02","state":"complete","seconds":49.8,
+ *   {"run":1764003355123456,"end":"2026-11-24 17:04:02","state":"complete","seconds":49.8,
  *    "midi":{"done":54,"quarantined":1,"copied":0,"seconds":0.02,"per_second":2700},"text":…,"check":"…"}
  * run: when it began, microseconds since 1970. finished: items in shards that earlier runs had finished; copied: items taken over from such shards. seconds of a stage: summed over its processes. A run that was killed
  * gets its end, "interrupted", from the next one; its figures are those up to its last item. */
