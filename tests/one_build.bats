@@ -50,22 +50,30 @@ has_begun() {
 @test "two makes at once: the second waits, names the first, and does nothing again" {
     in_background first -j2 V=1
     until_true has_begun
-    run reprise -j2 V=1
-    [ "$status" -eq 0 ]
-    [[ $output == *"$work/lock: make "*" works there; waiting until it is done"* ]]
+    holder=$(holding_make)
+    kill -STOP "$holder" # a build that takes its time
+    first=$group
+    in_background second -j2 V=1
+    until_true grep -q "$work/lock: make $holder on .* works there; waiting until it is done" "$BATS_TEST_TMPDIR/second"
+    kill -CONT "$holder"
+    wait "$first" "$group"
+    [ "$(cat "$BATS_TEST_TMPDIR/first.status")" -eq 0 ]
+    [ "$(cat "$BATS_TEST_TMPDIR/second.status")" -eq 0 ]
+    output=$(cat "$BATS_TEST_TMPDIR/second")
     [[ $output == *"Nothing to be done"* ]]
     [ "$(starts text2emb)" -eq 0 ]
-    wait "$group"
-    [ "$(cat "$BATS_TEST_TMPDIR/first.status")" -eq 0 ]
     check 'assert len(items) == 40'
 }
 
 @test "INPUT changed while a make waits: what it builds is the new INPUT" {
     in_background first -j2
     until_true has_begun
+    holder=$(holding_make)
+    kill -STOP "$holder"
     in_background second -j2
     until_true grep -q 'waiting until' "$BATS_TEST_TMPDIR/second"
     edit 'pairs = pairs[:-1] + [dict(pairs[-1], text_description="changed while it waited")]'
+    kill -CONT "$holder"
     wait "$group"
     [ "$(cat "$BATS_TEST_TMPDIR/second.status")" -eq 0 ]
     check 'assert items[-1]["text_description"] == "changed while it waited" and len(items) == 40'
@@ -114,6 +122,8 @@ has_begun() {
 @test "beside a build clean and gc refuse and name it, status, why and partial do not wait" {
     in_background first -j2
     until_true has_begun
+    holder=$(holding_make)
+    kill -STOP "$holder"
     for goal in clean gc; do
         run reprise "$goal"
         [ "$status" -ne 0 ]
@@ -123,9 +133,10 @@ has_begun() {
         run timeout 10 make -C "$root" --no-print-directory BUILD="${BUILD:-release}" INPUT="$data/pairs.json" WORK_DIR="$work" OUTPUT_DIR="$out" \
             BATCH_SIZE=2 CHECKPOINT_INTERVAL=2 "$goal"
         [[ $output != *waiting* ]]
-        [ "$goal" != status ] || [[ $output == *"running     make $(holding_make) on "* ]]
+        [ "$goal" != status ] || [[ $output == *"running     make $holder on "* ]]
     done
     is_locked
+    kill -CONT "$holder"
     wait "$group"
     [ "$(cat "$BATS_TEST_TMPDIR/first.status")" -eq 0 ]
     run reprise clean
