@@ -206,10 +206,13 @@ static void print_run(const struct view *view)
     else
         printf("%-11s %s, %s of work", "last run", format_moment(run->started, when), format_duration(run->work_seconds, took));
     for (int stage = MIDI; stage <= TEXT; stage++) {
-        unsigned long long done = run->done[counter_of((enum stage)stage)];
+        const enum progress_stage counter = counter_of((enum stage)stage);
+        unsigned long long done = run->done[counter] - run->copied[counter];
         printf("%s %llu %s", stage == MIDI ? ":" : ",", done, stage == MIDI ? "MIDI files" : "texts");
         if (done > 0 && run_speed(view, (enum stage)stage) > 0)
             printf(" (%s/s)", format_speed(run_speed(view, (enum stage)stage), speed));
+        if (run->copied[counter] > 0)
+            printf(" and %llu copied from finished shards", (unsigned long long)run->copied[counter]);
     }
     printf("\n");
 }
