@@ -33,7 +33,8 @@ FSYNC ?= 0
 USE_CACHE ?= 0
 CACHE_DIR ?= data/cache
 CACHE_SIZE ?=
-FILE ?=
+# (FILE from the command line alone: an environment may have one that means something else.)
+FILE :=
 ITEM_TIMEOUT ?= 60
 ITEM_MEMORY ?= 0
 BUILD ?= release
@@ -43,7 +44,7 @@ V ?= 0
 paths := INPUT OUTPUT_DIR MODEL CACHE_DIR FILE
 $(foreach name,$(paths),$(eval override $(name) := $$(value $(name))))
 export ITEM_TIMEOUT ITEM_MEMORY
-export TOKENIZER PRECISION POOLING NORMALIZE USE_CACHE CACHE_DIR FILE
+export TOKENIZER PRECISION POOLING NORMALIZE USE_CACHE CACHE_DIR CACHE_SIZE FILE
 export INPUT OUTPUT_DIR MODEL BATCH_SIZE CHECKPOINT_INTERVAL MIDI_FIELD TEXT_FIELD LOG_LEVEL FSYNC
 
 # WORK_DIR becomes part of Make's own target names, which cannot hold these.

@@ -62,6 +62,33 @@ static const char *relative_name(const char *path)
     return strncmp(folder, "tok", 3) == 0 || strncmp(folder, "emb", 3) == 0 ? folder : NULL;
 }
 
+/* Whether the entry is there. What else has its name, a link or a folder, is in the way and goes. */
+static int has_entry(const char *entry)
+{
+    struct stat status;
+    if (lstat(entry, &status) < 0)
+        return 0;
+    if (S_ISREG(status.st_mode))
+        return 1;
+    if (remove(entry) == 0)
+        message(MESSAGE_WARNING, entry, "not taken from the cache, dropped: not a regular file");
+    else
+        message(MESSAGE_WARNING, entry, "not a regular file, and in the way in the cache: %s", strerror(errno));
+    return 0;
+}
+
+static int is_writable(const char *cache, struct reason *why)
+{
+    if (make_folders(cache, why) < 0)
+        return 0;
+    return access(cache, W_OK) == 0 ? 1 : (fail_errno(why, "%s", cache), 0);
+}
+
+static int keep(const char *path, const char *entry, struct reason *why)
+{
+    return has_entry(entry) ? 0 : link_or_copy(path, entry, why);
+}
+
 void shard_cache_keep(const char *path)
 {
     const char *cache = shard_cache_folder(), *name = cache ? relative_name(path) : NULL;
@@ -69,8 +96,11 @@ void shard_cache_keep(const char *path)
     char *entry = NULL;
     if (!name)
         return;
-    int result = asprintf(&entry, "%s/%s", cache, name) < 0 ? fail(&why, "out of memory") : link_or_copy(path, entry, &why);
-    if (result < 0)
+    if (!is_writable(cache, &why)) /* plan has said so */
+        message(MESSAGE_DEBUG, path, "not kept in the cache: %s", why.text);
+    else if (asprintf(&entry, "%s/%s", cache, name) < 0)
+        message(MESSAGE_WARNING, path, "not kept in the cache: out of memory");
+    else if (keep(path, entry, &why) < 0)
         message(MESSAGE_WARNING, path, "not kept in the cache: %s", why.text);
     free(entry);
 }
@@ -106,16 +136,20 @@ static int take(const char *entry, const char *path, const char *format)
 size_t shard_cache_exchange(const struct stage *stage, const struct stage_shard *shards, size_t count)
 {
     const char *cache = shard_cache_folder();
+    struct reason why;
     size_t taken = 0;
+    int writable = cache && is_writable(cache, &why);
+    if (cache && !writable && stage->kind == SHARD_OF_MIDI)
+        message(MESSAGE_WARNING, cache, "the cache cannot be written, nothing is kept in it: %s", why.text);
     for (size_t i = 0; cache && i < count; i++) {
         char *path = shard_file(stage->work, stage->kind, stage->signature, shards[i].name);
         char *entry = shard_file(cache, stage->kind, stage->signature, shards[i].name);
-        if (path && entry) {
-            int finished = access(path, F_OK) == 0, cached = access(entry, F_OK) == 0;
-            if (finished && !cached)
-                shard_cache_keep(path);
-            else if (!finished && cached)
-                taken += (size_t)take(entry, path, shard_format(stage->kind));
+        int finished = path && access(path, F_OK) == 0;
+        if (path && entry && !finished && has_entry(entry)) {
+            taken += (size_t)take(entry, path, shard_format(stage->kind));
+        } else if (path && entry && finished && writable && keep(path, entry, &why) < 0) {
+            message(MESSAGE_WARNING, path, "neither this nor any other finished shard is kept in the cache: %s", why.text);
+            writable = 0;
         }
         free(path);
         free(entry);

@@ -4,7 +4,8 @@
  *
  * An entry is a second name of the same file; on another file system, or where linking is not allowed, it is a copy. It is read and verified
  * before it is taken; one that is damaged is dropped, and the shard is built. Taking an entry sets its time of modification, by which cache_gc
- * knows what has not been used for longest. A cache that cannot be used never fails a run: that is a warning. */
+ * knows what has not been used for longest. A cache that cannot be used never fails a run: that is a
+ * warning, one for the whole run where it cannot be written at all. */
 #ifndef REPRISE_SHARD_CACHE_H
 #define REPRISE_SHARD_CACHE_H
 
