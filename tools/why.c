@@ -55,13 +55,13 @@ static void explain_stage(const struct question *question, const char *stage, co
             if (before && strcmp(before, setting->value) == 0)
                 continue;
             if (contents)
-                printf("%s: its contents changed: other %s\n", setting->name, results);
+                print_line("%s: its contents changed: other %s", setting->name, results);
             else
-                printf("%s: %s → %s: other %s\n", setting->name, before && *before ? before : "(default)", *setting->value ? setting->value : "(default)", results);
+                print_line("%s: %s → %s: other %s", setting->name, before && *before ? before : "(default)", *setting->value ? setting->value : "(default)", results);
             found = 1;
         }
     if (!found)
-        printf("other %s: the programs or the model changed since the last build\n", results);
+        print_line("other %s: the programs or the model changed since the last build", results);
 }
 
 static void explain_settings(const struct question *question)
@@ -77,7 +77,7 @@ static void explain_settings(const struct question *question)
         const struct plan_setting *setting = &now->settings[i];
         const char *before = strcmp(setting->scope, "plan") == 0 ? plan_record_setting(then, "plan", setting->name) : NULL;
         if (before && strcmp(before, setting->value) != 0)
-            printf("%s: %s → %s%s\n", setting->name, *before ? before : "(default)", *setting->value ? setting->value : "(default)",
+            print_line("%s: %s → %s%s", setting->name, *before ? before : "(default)", *setting->value ? setting->value : "(default)",
                    strcmp(setting->name, "BATCH_SIZE") == 0 || strcmp(setting->name, "CHECKPOINT_INTERVAL") == 0 ? ": shards are cut anew" : "");
     }
 }
@@ -131,7 +131,7 @@ static int explain_shards(const struct question *question, enum shard_kind kind,
             todo->shards++;
             todo->items += names->pairs;
             if (state != NOT_MADE)
-                printf("%s: the finished shard %s (%zu %s)\n", path, state == DAMAGED ? "was damaged and set aside" : "is missing", names->pairs,
+                print_line("%s: the finished shard %s (%zu %s)", path, state == DAMAGED ? "was damaged and set aside" : "is missing", names->pairs,
                        kind == SHARD_OF_MIDI ? "MIDI files" : "texts");
         }
         free(path);
@@ -166,7 +166,7 @@ static size_t explain_pairs(const struct seen_pairs *pairs, size_t shown)
     for (size_t i = 0; i < pairs->count; i++) {
         const struct seen_pair *pair = &pairs->list[i];
         if (pair->changes && shown + changed++ < SHOWN_PAIRS)
-            printf("%s: %s\n", seen_name(pairs, pair), words_of(pair->changes));
+            print_line("%s: %s", seen_name(pairs, pair), words_of(pair->changes));
     }
     return changed;
 }
@@ -177,17 +177,17 @@ static void explain_outputs(const struct question *question)
 {
     char held[HASH_HEX + 1];
     if (output_record_hash(question->output, held) < 0)
-        printf("%s: no completed build is known\n", question->output);
+        print_line("%s: no completed build is known", question->output);
     else if (strcmp(held, question->hash) == 0)
-        printf("%s: an output is missing or was altered\n", question->output);
+        print_line("%s: an output is missing or was altered", question->output);
 }
 
 static void print_todo(const struct question *question, const struct todo *midi, const struct todo *text, size_t pieces)
 {
     if (question->current)
-        printf("Nothing would be done: %s holds what it should.\n", question->output);
+        print_line("Nothing would be done: %s holds what it should.", question->output);
     else
-        printf("To do: %zu MIDI files (shards: %zu), %zu texts (shards: %zu), %zu of %zu pieces, the outputs.\n", midi->items, midi->shards, text->items,
+        print_line("To do: %zu MIDI files (shards: %zu), %zu texts (shards: %zu), %zu of %zu pieces, the outputs.", midi->items, midi->shards, text->items,
                text->shards, pieces, question->now.shard_count);
 }
 
@@ -214,7 +214,7 @@ static int explain_all(struct question *question, struct reason *why)
             size_t changed = explain_pairs(&question->changes.now, 0);
             changed += explain_pairs(&question->changes.then, changed);
             if (changed > SHOWN_PAIRS)
-                printf("… and %zu more pairs\n", changed - SHOWN_PAIRS);
+                print_line("… and %zu more pairs", changed - SHOWN_PAIRS);
         }
         if (explain_shards(question, SHARD_OF_MIDI, &midi, why) < 0 || explain_shards(question, SHARD_OF_TEXT, &text, why) < 0)
             return -1;
@@ -240,36 +240,43 @@ static const struct seen_pair *changed_neighbour(const struct seen_pairs *pairs,
     return NULL;
 }
 
+/* Why a shard that is not there is to be made, seen from one of its pairs. */
+static void print_reason(const struct question *question, const struct seen_pair *pair, enum shard_kind kind, enum shard_state state)
+{
+    const char *const stage = kind == SHARD_OF_MIDI ? "tokens" : "embedding";
+    const char *before = kind == SHARD_OF_MIDI ? question->then.tok : question->then.emb, *now = kind == SHARD_OF_MIDI ? question->now.tok : question->now.emb;
+    const int change = kind == SHARD_OF_MIDI ? PAIR_MIDI : PAIR_TEXT, own = pair->changes & (change | PAIR_NEW);
+    const struct seen_pair *neighbour = changed_neighbour(&question->changes.now, pair, change);
+    if (state == DAMAGED || state == VANISHED)
+        print_line("  %-10s to be made: the finished shard %s", stage, state == DAMAGED ? "was damaged and set aside" : "is missing");
+    else if (!question->has_then)
+        print_line("  %-10s to be made: no completed build is known", stage);
+    else if (strcmp(before, now) != 0)
+        print_line("  %-10s to be made: other settings", stage);
+    else if (own)
+        print_line("  %-10s to be made: %s", stage, words_of(own));
+    else if (neighbour)
+        print_line("  %-10s to be copied into a new shard, because of %s: %s", stage, seen_name(&question->changes.now, neighbour), words_of(neighbour->changes));
+    else
+        print_line("  %-10s to be copied into a new shard: shards are cut anew around it", stage);
+}
+
 static int explain_result(const struct question *question, const struct seen_pair *pair, enum shard_kind kind, struct reason *why)
 {
-    const struct seen_pairs *pairs = &question->changes.now;
     const struct shard_names *names = &question->now.shards[pair->shard];
-    const int change = kind == SHARD_OF_MIDI ? PAIR_MIDI : PAIR_TEXT;
-    const struct seen_pair *neighbour = changed_neighbour(pairs, pair, change);
-    const char *before = kind == SHARD_OF_MIDI ? question->then.tok : question->then.emb, *now = kind == SHARD_OF_MIDI ? question->now.tok : question->now.emb;
     struct hash_set then = {0};
     if (names_then(question, kind, &then, why) < 0)
         return -1;
     char *path;
     enum shard_state state = state_of(question, kind, kind == SHARD_OF_MIDI ? names->midi : names->text, &then, &path);
-    printf("  %-10s ", kind == SHARD_OF_MIDI ? "tokens" : "embedding");
     if (state == FINISHED)
-        printf("finished");
-    else if (state == DAMAGED)
-        printf("to be made: the finished shard was damaged and set aside");
-    else if (state == VANISHED)
-        printf("to be made: the finished shard is missing");
-    else if (!question->has_then)
-        printf("to be made: no completed build is known");
-    else if (strcmp(before, now) != 0)
-        printf("to be made: other settings (make why lists them)");
-    else if (pair->changes & (change | PAIR_NEW))
-        printf("to be made: %s", words_of(pair->changes & (change | PAIR_NEW)));
-    else if (neighbour)
-        printf("its shard is to be made, because of %s (%s)", seen_name(pairs, neighbour), words_of(neighbour->changes));
+        print_line("  %-10s finished", kind == SHARD_OF_MIDI ? "tokens" : "embedding");
+    else if (question->current)
+        print_line("  %-10s no longer there, and not needed", kind == SHARD_OF_MIDI ? "tokens" : "embedding");
     else
-        printf("its shard is to be made, because shards are cut anew around it");
-    printf(", %s\n", path);
+        print_reason(question, pair, kind, state);
+    if (path)
+        print_line("  %-10s %s", "", path);
     free(path);
     hash_set_free(&then);
     return 0;
@@ -286,18 +293,20 @@ static int explain_file(struct question *question, struct reason *why)
         if (!is_asked(seen_name(&changes->now, pair), question->file))
             continue;
         found++;
-        printf("%s: %s\n", seen_name(&changes->now, pair), question->has_then ? words_of(pair->changes) : "no completed build is known");
+        print_line("%s: %s", seen_name(&changes->now, pair), question->has_then ? words_of(pair->changes) : "no completed build is known");
         if (explain_result(question, pair, SHARD_OF_MIDI, why) < 0 || explain_result(question, pair, SHARD_OF_TEXT, why) < 0)
             return -1;
-        printf("  %-10s %s\n", "outputs", question->current ? "complete and current" : "to be put together");
+        print_line("  %-10s %s", "outputs", question->current ? "complete and current" : "to be put together");
     }
     for (size_t i = 0; i < changes->then.count; i++) {
         const struct seen_pair *pair = &changes->then.list[i];
         if (!(pair->changes & PAIR_REMOVED) || !is_asked(seen_name(&changes->then, pair), question->file))
             continue;
         found++;
-        printf("%s: %s\n", seen_name(&changes->then, pair), words_of(pair->changes));
+        print_line("%s: %s", seen_name(&changes->then, pair), words_of(pair->changes));
     }
+    if (found && question->has_then)
+        explain_settings(question);
     return found ? 0 : fail(why, "FILE=%s: no pair has this MIDI file", question->file);
 }
 

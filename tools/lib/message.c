@@ -84,6 +84,25 @@ void message(enum message_level level, const char *path, const char *format, ...
         return; /* nowhere left to say so */
 }
 
+void print_line(const char *format, ...)
+{
+    char *text = NULL, chunk[256];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    if (length < 0) {
+        message(MESSAGE_ERROR, NULL, "out of memory");
+        return;
+    }
+    for (const char *at = text; *at; at++) {
+        const char one[2] = {*at, 0};
+        fwrite(chunk, 1, add_escaped(chunk, 0, sizeof chunk, one), stdout); /* main checks the last flush */
+    }
+    putchar('\n');
+    free(text);
+}
+
 static int fill(struct reason *why, const char *system_text, const char *format, va_list arguments)
 {
     if (!why)
