@@ -43,7 +43,7 @@ has_line() {
     has_line "$out: no completed build is known"
     has_line "To do: 16 MIDI files (shards: 6), 16 texts (shards: 6), 6 of 6 pieces, the outputs."
     [ ! -e "$out" ]
-    [ -z "$(finished)" ]
+    [ "$(ls "$work")" = plan ]
 }
 
 @test "captions, files, other fields, new and removed pairs, each by its name; then make does it and there is nothing left" {

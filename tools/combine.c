@@ -31,7 +31,7 @@ static const char usage[] =
     "  --help, --version\n";
 
 /* Everything about the form of an item; change it with the form, so that pieces of the old form are not used. */
-static const char piece_form[] = "combine 1: one JSON item a line, shortest floats, cleaned_text by clean_text 1";
+static const char piece_form[] = "combine 2: one JSON item a line, shortest floats, cleaned_text by clean_text 1; a piece states its name";
 
 struct joining {
     const struct shard *tok, *emb;

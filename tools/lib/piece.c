@@ -26,15 +26,24 @@ static int hash_of(const char *line, size_t line_length, const char *body, size_
     return 0;
 }
 
+/* The hash that a piece is called by; -1 for a file with another kind of name. */
+static int name_in(const char *path, struct hash *name)
+{
+    const char *slash = strrchr(path, '/');
+    return hash_from_hex(slash ? slash + 1 : path, name);
+}
+
 int piece_write(const char *path, const struct piece_counts *counts, const char *errors_json, const char *body, size_t body_length, struct reason *why)
 {
     struct text_buffer line = {0};
-    struct hash hash;
+    struct hash hash, name = {0};
     char hex[HASH_HEX + 1];
+    name_in(path, &name);
+    hash_to_hex(name, hex);
     text_printf(&line,
-                LINE_START "%s\",\"format\":\"reprise piece 1\",\"pairs\":%zu,\"items\":%zu,\"midi_done\":%zu,\"text_done\":%zu,\"tokens\":%llu,\"notes\":%llu,"
+                LINE_START "%s\",\"format\":\"reprise piece 2\",\"name\":\"%s\",\"pairs\":%zu,\"items\":%zu,\"midi_done\":%zu,\"text_done\":%zu,\"tokens\":%llu,\"notes\":%llu,"
                            "\"embedding_size\":%zu,\"seconds\":",
-                no_digits, counts->pairs, counts->items, counts->midi_done, counts->text_done, counts->tokens, counts->notes, counts->embedding_size);
+                no_digits, hex, counts->pairs, counts->items, counts->midi_done, counts->text_done, counts->tokens, counts->notes, counts->embedding_size);
     text_add_double(&line, counts->seconds);
     text_printf(&line, ",\"errors\":%s}\n", errors_json);
     if (line.failed || hash_of(line.bytes, line.count, body, body_length, &hash) < 0) {
@@ -57,17 +66,20 @@ static size_t whole(struct json_span value)
     return (size_t)strtoull(value.text, NULL, 10);
 }
 
-/* The hash has been checked, so the line is as piece_write wrote it. */
-static int read_line(struct piece *piece, struct reason *why)
+/* The hash has been checked, so the line is as piece_write wrote it; but perhaps under another name. */
+static int read_line(struct piece *piece, const char *path, struct reason *why)
 {
     struct json_span key, value;
+    struct hash name, stated = {0};
     const char *cursor = (const char *)piece->file.bytes;
     int known = 0;
     piece->counts = (struct piece_counts){0};
     while (json_next_member(&cursor, &key, &value)) {
         struct piece_counts *counts = &piece->counts;
         if (json_string_is(key, "format"))
-            known = json_string_is(value, "reprise piece 1");
+            known = json_string_is(value, "reprise piece 2");
+        else if (json_string_is(key, "name"))
+            hash_from_hex(value.text + 1, &stated);
         else if (json_string_is(key, "pairs"))
             counts->pairs = whole(value);
         else if (json_string_is(key, "items"))
@@ -87,11 +99,13 @@ static int read_line(struct piece *piece, struct reason *why)
         else if (json_string_is(key, "errors"))
             piece->errors = value;
     }
-    return known && piece->errors.text ? 0 : fail(why, "a piece of another version");
+    if (!known || !piece->errors.text)
+        return fail(why, "a piece of another version");
+    return name_in(path, &name) == 0 && !hash_equal(name, stated) ? fail(why, "misplaced: it was made under another name") : 0;
 }
 
 /* 0; 1 with `why`: damaged; -1 with `why`: it could not be found out. */
-static int check(struct piece *piece, struct reason *why)
+static int check(struct piece *piece, const char *path, struct reason *why)
 {
     const char *bytes = (const char *)piece->file.bytes;
     const char *newline = memchr(bytes, '\n', piece->file.count);
@@ -107,7 +121,7 @@ static int check(struct piece *piece, struct reason *why)
     if (hash_of(bytes, line_length, piece->body, piece->body_length, &found) < 0)
         return fail(why, "out of memory");
     if (hash_equal(found, stated))
-        return read_line(piece, why) < 0 ? 1 : 0;
+        return read_line(piece, path, why) < 0 ? 1 : 0;
     fail(why, "damaged: its contents do not have the hash that it states");
     return 1;
 }
@@ -116,7 +130,7 @@ int piece_read(const char *path, struct piece *piece, struct reason *why)
 {
     if (whole_file_read(path, &piece->file, why) < 0)
         return -1;
-    int problem = check(piece, why);
+    int problem = check(piece, path, why);
     if (problem > 0)
         set_aside(path, why);
     return problem ? -1 : 0;
