@@ -185,6 +185,7 @@ void midi_file_free(struct midi_file *file)
     free(file->open);
     free(file->open_pedals);
     free(file->open_bends);
+    free(file->track_reading);
     time_order_free(&file->order);
     *file = (struct midi_file){0};
 }

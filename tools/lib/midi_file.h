@@ -89,6 +89,7 @@ struct midi_file {
     struct midi_open_note *open;
     struct midi_open_pedal *open_pedals;
     struct midi_open_bend *open_bends;
+    struct midi_track_reading *track_reading;
     struct time_order order;
 };
 

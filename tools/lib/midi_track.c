@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "grow.h"
@@ -14,118 +15,108 @@ struct midi_open_note {
     int32_t start, end; /* end: -1 while it sounds */
     uint32_t next;
     uint16_t track; /* of the chunk's tracks */
-    uint8_t pitch, velocity;
+    uint8_t channel, pitch, velocity;
 };
 
 /* Pedals and pitch bends wait until the chunk's tracks are all known. */
 struct midi_open_pedal { struct midi_pedal pedal; uint16_t track; };
 struct midi_open_bend { struct midi_pitch_bend bend; uint16_t track; };
 
-struct bits { uint64_t word[KEYS / 64]; };
-
 /* A track of the chunk. What a channel's controllers say before its first note waits in a track without a program, which the channel's next new track becomes. */
 struct chunk_track {
-    size_t place; /* where its next note goes in the file's notes */
     uint32_t notes, at; /* at: its place in the file's tracks, or NOBODY */
     uint8_t channel, program, kept;
 };
 
-struct track_reading {
+struct midi_track_reading {
     struct midi_reading *reading;
     struct midi_file *file;
     size_t open_count, pedal_count, bend_count, track_count;
     uint8_t program[CHANNELS];
-    uint16_t waiting[CHANNELS];       /* the track without a program, or NO_TRACK */
-    int32_t pedal_down[CHANNELS];     /* since when, or -1 */
-    struct bits sounding, known;      /* which entries of the queues, and of track_of, hold */
-    uint32_t first[KEYS], last[KEYS]; /* of the queue of open notes by channel and pitch */
-    uint16_t track_of[KEYS];          /* by channel and program */
+    uint16_t now[CHANNELS];       /* the track of the channel's program of now, or NO_TRACK: not looked up yet */
+    uint16_t waiting[CHANNELS];   /* the track without a program, or NO_TRACK */
+    int32_t pedal_down[CHANNELS]; /* since when, or -1 */
+    uint64_t known[KEYS / 64];    /* bits: which entries of track_of hold */
+    uint16_t track_of[KEYS];      /* by channel and program */
+    uint32_t first[KEYS];         /* the longest sounding note by channel and pitch, or NOBODY, as they all are between chunks */
+    uint32_t last[KEYS];          /* the note that began last, where one sounds */
     struct chunk_track tracks[KEYS + CHANNELS];
 };
 
-static int has(const struct bits *bits, unsigned key)
-{
-    return bits->word[key / 64] >> (key % 64) & 1;
-}
-
-static void set(struct bits *bits, unsigned key)
-{
-    bits->word[key / 64] |= UINT64_C(1) << (key % 64);
-}
-
-static void unset(struct bits *bits, unsigned key)
-{
-    bits->word[key / 64] &= ~(UINT64_C(1) << (key % 64));
-}
-
 /* ---- events ---- */
 
-static uint16_t new_track(struct track_reading *track, unsigned channel)
+static uint16_t new_track(struct midi_track_reading *track, unsigned channel)
 {
     track->tracks[track->track_count] = (struct chunk_track){.at = NOBODY, .channel = (uint8_t)channel};
     return (uint16_t)track->track_count++;
 }
 
+static int is_known(const struct midi_track_reading *track, unsigned key)
+{
+    return track->known[key / 64] >> (key % 64) & 1;
+}
+
 /* The chunk's track of this channel with its program of now; made if there is none. */
-static uint16_t track_now(struct track_reading *track, unsigned channel)
+static uint16_t find_track(struct midi_track_reading *track, unsigned channel)
 {
     unsigned key = channel << 7 | track->program[channel];
-    if (!has(&track->known, key)) {
-        set(&track->known, key);
+    if (!is_known(track, key)) {
         uint16_t index = track->waiting[channel] != NO_TRACK ? track->waiting[channel] : new_track(track, channel);
         track->waiting[channel] = NO_TRACK;
         track->tracks[index].program = track->program[channel];
         track->track_of[key] = index;
+        track->known[key / 64] |= UINT64_C(1) << (key % 64);
     }
-    return track->track_of[key];
+    return track->now[channel] = track->track_of[key];
 }
 
-static int start_note(struct track_reading *track, unsigned channel, uint8_t pitch, uint8_t velocity, int32_t time)
+static int start_note(struct midi_track_reading *track, unsigned channel, uint8_t pitch, uint8_t velocity, int32_t time)
 {
     struct midi_file *file = track->file;
     if (GROW(file->open, file->open_capacity, track->open_count + 1, track->reading->why) < 0)
         return -1;
-    uint16_t index = track_now(track, channel);
+    uint16_t index = track->now[channel] != NO_TRACK ? track->now[channel] : find_track(track, channel);
     track->tracks[index].kept = 1;
     unsigned key = channel << 7 | pitch;
     uint32_t note = (uint32_t)track->open_count++; /* a chunk has below 2^32 bytes */
-    file->open[note] = (struct midi_open_note){.start = time, .end = -1, .next = NOBODY, .track = index, .pitch = pitch, .velocity = velocity};
-    if (has(&track->sounding, key))
-        file->open[track->last[key]].next = note;
-    else
+    file->open[note] = (struct midi_open_note){
+        .start = time, .end = -1, .next = NOBODY, .track = index, .channel = (uint8_t)channel, .pitch = pitch, .velocity = velocity};
+    if (track->first[key] == NOBODY)
         track->first[key] = note;
+    else
+        file->open[track->last[key]].next = note;
     track->last[key] = note;
-    set(&track->sounding, key);
     return 0;
 }
 
-static void end_note(struct track_reading *track, unsigned channel, uint8_t pitch, int32_t time)
+static void end_note(struct midi_track_reading *track, unsigned channel, uint8_t pitch, int32_t time)
 {
-    unsigned key = channel << 7 | pitch;
-    if (!has(&track->sounding, key))
+    uint32_t *first = &track->first[channel << 7 | pitch];
+    if (*first == NOBODY)
         return;
-    struct midi_open_note *note = &track->file->open[track->first[key]];
+    struct midi_open_note *note = &track->file->open[*first];
     note->end = time;
     track->tracks[note->track].notes++;
-    if (note->next == NOBODY)
-        unset(&track->sounding, key);
-    else
-        track->first[key] = note->next;
+    *first = note->next;
 }
 
 /* Where a controller or pitch bend belongs. It keeps its channel's track, even one without notes. */
-static uint16_t controlled_track(struct track_reading *track, unsigned channel)
+static uint16_t controlled_track(struct midi_track_reading *track, unsigned channel)
 {
     unsigned key = channel << 7 | track->program[channel];
-    if (!has(&track->known, key) && track->waiting[channel] == NO_TRACK)
+    uint16_t index = track->now[channel];
+    if (index == NO_TRACK && is_known(track, key))
+        index = find_track(track, channel);
+    if (index == NO_TRACK && track->waiting[channel] == NO_TRACK)
         track->waiting[channel] = new_track(track, channel);
-    uint16_t index = has(&track->known, key) ? track->track_of[key] : track->waiting[channel];
+    if (index == NO_TRACK)
+        index = track->waiting[channel];
     track->tracks[index].kept = 1;
     return index;
 }
 
 /* A pedal belongs to the track in which it is lifted. */
-static int move_pedal(struct track_reading *track, unsigned channel, uint16_t index, int down, int32_t time)
+static int move_pedal(struct midi_track_reading *track, unsigned channel, uint16_t index, int down, int32_t time)
 {
     struct midi_file *file = track->file;
     int32_t *since = &track->pedal_down[channel];
@@ -140,7 +131,7 @@ static int move_pedal(struct track_reading *track, unsigned channel, uint16_t in
     return 0;
 }
 
-static int bend_pitch(struct track_reading *track, uint16_t index, const uint8_t *data, int32_t time)
+static int bend_pitch(struct midi_track_reading *track, uint16_t index, const uint8_t *data, int32_t time)
 {
     struct midi_file *file = track->file;
     if (GROW(file->open_bends, file->open_bend_capacity, track->bend_count + 1, track->reading->why) < 0)
@@ -150,7 +141,7 @@ static int bend_pitch(struct track_reading *track, uint16_t index, const uint8_t
     return 0;
 }
 
-static int channel_event(struct track_reading *track, uint8_t status, const uint8_t *data, int32_t time)
+static int channel_event(struct midi_track_reading *track, uint8_t status, const uint8_t *data, int32_t time)
 {
     unsigned channel = status & 15;
     uint16_t index;
@@ -172,6 +163,7 @@ static int channel_event(struct track_reading *track, uint8_t status, const uint
         if (data[0] > 127)
             return midi_damaged(track->reading, data, "a program number is above 127");
         track->program[channel] = data[0];
+        track->now[channel] = NO_TRACK;
         return 0;
     case 0xe:
         if (data[1] > 127)
@@ -183,7 +175,7 @@ static int channel_event(struct track_reading *track, uint8_t status, const uint
     }
 }
 
-static int add_text(struct track_reading *track, uint8_t type, const uint8_t *text, uint32_t length, int32_t time)
+static int add_text(struct midi_track_reading *track, uint8_t type, const uint8_t *text, uint32_t length, int32_t time)
 {
     struct midi_file *file = track->file;
     if (length == 0)
@@ -195,14 +187,14 @@ static int add_text(struct track_reading *track, uint8_t type, const uint8_t *te
     return 0;
 }
 
-static int meta_event(struct track_reading *track, uint8_t type, const uint8_t *data, uint32_t length, int32_t time)
+static int meta_event(struct midi_track_reading *track, uint8_t type, const uint8_t *data, uint32_t length, int32_t time)
 {
     enum { TEMPO = 0x51, TIME_SIGNATURE = 0x58, KEY_SIGNATURE = 0x59 };
     struct midi_file *file = track->file;
     struct reason *why = track->reading->why;
     switch (type) {
     case MIDI_LYRIC: {
-        uint16_t index = track_now(track, CHANNELS - 1);
+        uint16_t index = find_track(track, CHANNELS - 1);
         if (length > 0)
             track->tracks[index].kept = 1;
         return add_text(track, type, data, length, time);
@@ -236,7 +228,7 @@ static int meta_event(struct track_reading *track, uint8_t type, const uint8_t *
 }
 
 /* NULL (reported) if the quantity is cut off or too long. */
-static const uint8_t *variable_length(struct track_reading *track, const uint8_t *at, const uint8_t *end, uint32_t *value)
+static const uint8_t *variable_length(struct midi_track_reading *track, const uint8_t *at, const uint8_t *end, uint32_t *value)
 {
     uint32_t sum = 0;
     for (int i = 0; i < 4 && at + i < end; i++) {
@@ -251,7 +243,7 @@ static const uint8_t *variable_length(struct track_reading *track, const uint8_t
 }
 
 /* Meta and system events, `at` behind the status byte. Returns where the next event begins, NULL (reported) on damage. */
-static const uint8_t *system_event(struct track_reading *track, uint8_t status, const uint8_t *at, const uint8_t *end, int32_t time)
+static const uint8_t *system_event(struct midi_track_reading *track, uint8_t status, const uint8_t *at, const uint8_t *end, int32_t time)
 {
     uint8_t type = 0;
     uint32_t length = 0;
@@ -289,7 +281,7 @@ static const uint8_t *system_event(struct track_reading *track, uint8_t status, 
     return at + length;
 }
 
-static int read_events(struct track_reading *track, const uint8_t *at, const uint8_t *end)
+static int read_events(struct midi_track_reading *track, const uint8_t *at, const uint8_t *end)
 {
     struct midi_reading *reading = track->reading;
     int64_t time = 0;
@@ -332,14 +324,15 @@ static int read_events(struct track_reading *track, const uint8_t *at, const uin
 /* ---- the chunk's end: what was read goes to its tracks ---- */
 
 /* Adds the chunk's tracks to the file's, by channel and program, and moves the ended notes there. */
-static int place_notes(struct track_reading *track)
+static int place_notes(struct midi_track_reading *track)
 {
     struct midi_file *file = track->file;
     struct reason *why = track->reading->why;
-    size_t total = file->note_count;
+    size_t place[KEYS + CHANNELS], total = file->note_count;
     for (unsigned word = 0; word < KEYS / 64; word++)
-        for (uint64_t rest = track->known.word[word]; rest; rest &= rest - 1) {
-            struct chunk_track *from = &track->tracks[track->track_of[word * 64 + (unsigned)__builtin_ctzll(rest)]];
+        for (uint64_t rest = track->known[word]; rest; rest &= rest - 1) {
+            uint16_t index = track->track_of[word * 64 + (unsigned)__builtin_ctzll(rest)];
+            struct chunk_track *from = &track->tracks[index];
             if (!from->kept)
                 continue;
             if (GROW(file->tracks, file->track_capacity, file->track_count + 1, why) < 0)
@@ -347,7 +340,7 @@ static int place_notes(struct track_reading *track)
             from->at = (uint32_t)file->track_count;
             file->tracks[file->track_count++] =
                 (struct midi_track){.first_note = total, .note_count = from->notes, .channel = from->channel, .program = from->program};
-            from->place = total;
+            place[index] = total;
             total += from->notes;
         }
     if (GROW(file->notes, file->note_capacity, total, why) < 0)
@@ -355,13 +348,15 @@ static int place_notes(struct track_reading *track)
     for (size_t i = 0; i < track->open_count; i++) {
         const struct midi_open_note *note = &file->open[i];
         if (note->end >= 0)
-            file->notes[track->tracks[note->track].place++] = (struct midi_note){note->start, note->end - note->start, note->pitch, note->velocity};
+            file->notes[place[note->track]++] = (struct midi_note){note->start, note->end - note->start, note->pitch, note->velocity};
+        else
+            track->first[note->channel << 7 | note->pitch] = NOBODY;
     }
     file->note_count = total;
     return 0;
 }
 
-static int place_pedals(struct track_reading *track, struct midi_track *tracks, struct midi_track *tracks_end)
+static int place_pedals(struct midi_track_reading *track, struct midi_track *tracks, struct midi_track *tracks_end)
 {
     struct midi_file *file = track->file;
     size_t total = file->pedal_count;
@@ -384,7 +379,7 @@ static int place_pedals(struct track_reading *track, struct midi_track *tracks, 
     return 0;
 }
 
-static int place_bends(struct track_reading *track, struct midi_track *tracks, struct midi_track *tracks_end)
+static int place_bends(struct midi_track_reading *track, struct midi_track *tracks, struct midi_track *tracks_end)
 {
     struct midi_file *file = track->file;
     size_t total = file->pitch_bend_count;
@@ -407,32 +402,36 @@ static int place_bends(struct track_reading *track, struct midi_track *tracks, s
     return 0;
 }
 
-static void begin(struct track_reading *track, struct midi_reading *reading)
+static void begin(struct midi_track_reading *track, struct midi_reading *reading)
 {
     track->reading = reading;
     track->file = reading->file;
     track->open_count = track->pedal_count = track->bend_count = track->track_count = 0;
     memset(track->program, 0, sizeof track->program);
+    memset(track->now, 0xff, sizeof track->now);
     memset(track->waiting, 0xff, sizeof track->waiting);
     memset(track->pedal_down, 0, sizeof track->pedal_down); /* but for the first channel, as in symusic: see the header */
     track->pedal_down[0] = -1;
-    memset(&track->sounding, 0, sizeof track->sounding);
-    memset(&track->known, 0, sizeof track->known);
+    memset(track->known, 0, sizeof track->known);
+    if (reading->chunk == 0)
+        memset(track->first, 0xff, sizeof track->first);
 }
 
 int midi_track_read(struct midi_reading *reading, const uint8_t *at, const uint8_t *end)
 {
-    struct track_reading track;
-    size_t first = reading->file->track_count;
-    begin(&track, reading);
-    if (read_events(&track, at, end) < 0 && !midi_is_forgiven(reading))
+    struct midi_file *file = reading->file;
+    if (!file->track_reading && !(file->track_reading = malloc(sizeof *file->track_reading)))
+        return fail(reading->why, "out of memory (%zu bytes)", sizeof *file->track_reading);
+    struct midi_track_reading *track = file->track_reading;
+    size_t first = file->track_count;
+    begin(track, reading);
+    if (read_events(track, at, end) < 0 && !midi_is_forgiven(reading))
         return -1;
-    if (place_notes(&track) < 0)
+    if (place_notes(track) < 0)
         return -1;
-    if (!reading->file->want_controls)
+    if (!file->want_controls)
         return 0;
-    struct midi_track *tracks = reading->file->tracks;
-    if (place_pedals(&track, tracks + first, tracks + reading->file->track_count) < 0)
+    if (place_pedals(track, file->tracks + first, file->tracks + file->track_count) < 0)
         return -1;
-    return place_bends(&track, tracks + first, tracks + reading->file->track_count);
+    return place_bends(track, file->tracks + first, file->tracks + file->track_count);
 }
