@@ -252,3 +252,4 @@ include rules.mk
 -include checkpoints.mk inspect.mk
 endif
 include cache.mk
+include fuzz.mk
