@@ -1,6 +1,6 @@
 /* midi2tok: MIDI files to tokens.
  *
- * IN is a MIDI file and OUT a MidiTok token file (JSON), or, where OUT ends in .tok, IN is a shard list of plan's (item_list.h) and OUT a shard
+ * IN is a MIDI file (or what midi_input.h makes one of) and OUT a MidiTok token file (JSON), or, where OUT ends in .tok, IN is a shard list of plan's (item_list.h) and OUT a shard
  * (shard.h). In a shard an item that cannot be tokenized is quarantined: it keeps its place, with the reason. A file that is no longer what
  * plan saw fails the shard, because the shard's name says what is in it. */
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/abc_music.h"
 #include "lib/atomic_file.h"
 #include "lib/grid_score.h"
 #include "lib/hash.h"
@@ -16,6 +17,7 @@
 #include "lib/item_list.h"
 #include "lib/message.h"
 #include "lib/midi_file.h"
+#include "lib/midi_input.h"
 #include "lib/midi_record.h"
 #include "lib/numbers.h"
 #include "lib/progress.h"
@@ -26,7 +28,7 @@
 #include "lib/whole_file.h"
 
 /* To be raised whenever the same file gives other tokens or another record than before. */
-#define ALGORITHM 1
+#define ALGORITHM 2
 
 /* What a file may give at most: no music comes near it, but a single absurd time would give hundreds of millions of empty bars. */
 #define MOST_TOKENS(file_bytes) ((size_t)4 * 1024 * 1024 + 8 * (file_bytes))
@@ -34,14 +36,16 @@
 static const char usage[] =
     "usage: midi2tok [options] IN OUT\n"
     "Turns a MIDI file IN into a MidiTok token file OUT (JSON), or, if OUT ends in .tok, a shard list IN into a shard OUT.\n"
+    "IN may also be gzip-compressed, or ABC notation, which needs abc2midi (Debian package abcmidi).\n"
     "  --tokenizer NAME  the tokenization: REMI (the default), in MidiTok's default configuration with programs on\n"
+    "  --lenient         of a damaged or truncated file take the complete events before the fault\n"
     "  --no-programs     MidiTok's plain default: no Program tokens, one list of tokens per track\n"
     "  --batch-size N    items between reports of progress (32)\n"
     "  --reuse FILE      finished shards, one a line: items that they hold are copied\n"
     "  --signature       print the hash of everything but the input that decides the output\n"
     "  --help, --version\n";
 
-struct settings { const char *tokenizer; int programs; };
+struct settings { const char *tokenizer; int programs, lenient; };
 
 /* Everything that is kept from file to file. */
 struct work {
@@ -52,6 +56,7 @@ struct work {
     struct reuse *reuse;
     size_t batch;
     struct whole_file file;
+    struct midi_input input;
     struct midi_file midi;
     struct grid_score score;
     struct tok_shard shard;
@@ -62,6 +67,7 @@ static void free_work(struct work *work)
 {
     reuse_close(work->reuse);
     whole_file_free(&work->file);
+    midi_input_free(&work->input);
     midi_file_free(&work->midi);
     grid_score_free(&work->score);
     tok_shard_free(&work->shard);
@@ -70,8 +76,10 @@ static void free_work(struct work *work)
 
 static void signature_of(const struct settings *settings, char hex[HASH_HEX + 1])
 {
-    char text[128];
-    int length = snprintf(text, sizeof text, "midi2tok %d %s %s", ALGORITHM, settings->tokenizer, settings->programs ? "programs" : "no programs");
+    char text[256], abc[HASH_HEX + 1];
+    abc_converter(abc);
+    int length = snprintf(text, sizeof text, "midi2tok %d %s %s %s, ABC by %s", ALGORITHM, settings->tokenizer,
+                          settings->programs ? "programs" : "no programs", settings->lenient ? "lenient" : "strict", abc);
     hash_to_hex(hash_bytes(text, (size_t)length), hex);
 }
 
@@ -79,7 +87,8 @@ static void signature_of(const struct settings *settings, char hex[HASH_HEX + 1]
 static int tokenize(struct work *work, struct reason *why)
 {
     int programs = work->settings.programs;
-    if (midi_file_read(work->file.bytes, work->file.count, &work->midi, why) < 0)
+    work->midi.lenient = (uint8_t)work->settings.lenient;
+    if (midi_input_read(work->file.bytes, work->file.count, &work->input, &work->midi, why) < 0)
         return -1;
     if (grid_score_make(&work->midi, programs, &work->score, why) < 0)
         return -1;
@@ -169,7 +178,7 @@ static int tokenize_music(struct work *work, struct reason *why)
     if (tokenize(work, why) < 0)
         return -1;
     if (work->midi.note_count == 0)
-        return fail(why, "no notes");
+        return work->midi.is_damaged ? fail(why, "no notes before %s", work->midi.damage.text) : fail(why, "no notes");
     if (work->score.note_count == 0)
         return fail(why, "no notes from pitch %d to %d (drums: %d to %d)", GRID_LOWEST_PITCH, GRID_HIGHEST_PITCH, GRID_LOWEST_DRUM, GRID_HIGHEST_DRUM);
     return 0;
@@ -281,10 +290,11 @@ static int ends_with(const char *text, const char *end)
 
 int main(int argc, char **argv)
 {
-    enum { TOKENIZER = 256, NO_PROGRAMS, BATCH, REUSE, SIGNATURE, HELP, VERSION };
+    enum { TOKENIZER = 256, NO_PROGRAMS, LENIENT, BATCH, REUSE, SIGNATURE, HELP, VERSION };
     static const struct option options[] = {
         {"tokenizer", required_argument, NULL, TOKENIZER},
         {"no-programs", no_argument, NULL, NO_PROGRAMS},
+        {"lenient", no_argument, NULL, LENIENT},
         {"batch-size", required_argument, NULL, BATCH},
         {"reuse", required_argument, NULL, REUSE},
         {"signature", no_argument, NULL, SIGNATURE},
@@ -304,6 +314,7 @@ int main(int argc, char **argv)
                 return usage_error("TOKENIZER=%s: unknown; accepted: REMI", optarg);
             break;
         case NO_PROGRAMS: work.settings.programs = 0; break;
+        case LENIENT: work.settings.lenient = 1; break;
         case BATCH:
             if (whole_number(optarg, 1, 1 << 20, &work.batch) < 0)
                 return usage_error("BATCH_SIZE=%s: a whole number from 1 to %d is needed", optarg, 1 << 20);
