@@ -61,7 +61,7 @@ static int read_chunk(struct midi_reading *reading, const uint8_t *at, size_t le
         return 0;
     if (midi_track_read(reading, at + 8, at + 8 + length) < 0)
         return -1;
-    reading->chunk++;
+    reading->file->chunk_count = ++reading->chunk;
     return 0;
 }
 
@@ -164,6 +164,7 @@ int midi_file_read(const uint8_t *bytes, size_t count, struct midi_file *file, s
     struct midi_reading reading = {.file = file, .bytes = bytes, .end = bytes + count, .why = why};
     file->note_count = file->track_count = file->pedal_count = file->pitch_bend_count = 0;
     file->tempo_count = file->time_signature_count = file->key_signature_count = file->text_count = 0;
+    file->chunk_count = 0;
     file->ticks_per_second = 0;
     file->is_damaged = 0;
     if (read_file(&reading) < 0 || time_order_structs(&file->order, file->tempos, file->tempo_count, sizeof *file->tempos, why) < 0 ||

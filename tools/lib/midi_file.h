@@ -73,6 +73,8 @@ struct midi_file {
     double ticks_per_quarter;
     double ticks_per_second; /* with SMPTE division; else 0, and the tempos decide */
 
+    size_t chunk_count;      /* MTrk chunks that were read */
+
     struct midi_note *notes; /* all tracks, end to end */
     struct midi_track *tracks; /* in file order; within a chunk by channel, then program */
     struct midi_tempo *tempos; /* of all chunks, by time */
