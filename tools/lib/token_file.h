@@ -1,0 +1,45 @@
+/* Tokens as they are found in files, for decoding: MidiTok's token file ({"ids": …, "ids_encoded": …, "programs": …}), a bare list of ids, an item of a processed_data.json (or
+ * of any list of objects with "midi_tokens"), an item of a .tok shard.
+ *
+ * Ids may be nested up to three deep: (T), (T, C) or (I, T), (I, T, C). What a level means depends on the tokenizer: token_file_arrange. Numbers must be whole and
+ * fit 32 bits; that they stand for tokens is not checked here. Memory is in proportion to the file, in a dataset to the item. */
+#ifndef REPRISE_TOKEN_FILE_H
+#define REPRISE_TOKEN_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "message.h"
+
+#define TOKEN_FILE_NO_ITEM ((size_t)-1)
+
+struct token_program { int program, is_drum; };
+
+struct token_file {
+    int32_t *ids;       /* all of them, as they stand in the file */
+    size_t *inner_ends; /* ends of the innermost lists, in ids; one list where nothing is nested */
+    size_t *outer_ends; /* with three levels: ends of the lists of lists, in inner_ends */
+    int depth;          /* 1, 2 or 3; 0: there is no id, and no list in the list */
+    size_t id_count, inner_count, outer_count;
+    signed char *encoded; /* ids_encoded of each sequence, or of all together; none: -1 */
+    size_t encoded_count;
+    struct token_program *programs;
+    size_t program_count;
+    size_t id_capacity, inner_capacity, outer_capacity, encoded_capacity, program_capacity;
+};
+
+/* `item`: which item, from 0, of a file that holds many; TOKEN_FILE_NO_ITEM for none. Start with {0}. 0, or -1 with `why`. */
+int token_file_read(const char *path, size_t item, struct token_file *file, struct reason *why) __attribute__((warn_unused_result));
+/* The same from the text of a token file or a bare list. */
+int token_file_read_text(const char *text, size_t count, struct token_file *file, struct reason *why) __attribute__((warn_unused_result));
+void token_file_free(struct token_file *file);
+
+/* A sequence of tokens, `width` ids each. */
+struct token_rows { const int32_t *ids; size_t count; int encoded; /* ids_encoded, -1 unknown */ };
+
+/* The sequences of a tokenizer whose tokens are `width` ids wide (1: single ids), one sequence or (`tracks`) one a track. As MidiTok, a single sequence is taken for that of
+ * the only track; without any id there are none. *rows: to be freed. 0, or -1 with `why` where the ids are nested in another way. */
+int token_file_arrange(const struct token_file *file, size_t width, int tracks, struct token_rows **rows, size_t *count, struct reason *why)
+    __attribute__((warn_unused_result));
+
+#endif
