@@ -52,6 +52,7 @@ void add_midi_record(struct text_buffer *out, const struct midi_file *file)
         text_printf(out, ",\"time_signature\":\"%d/%d\"", file->time_signatures[0].numerator, file->time_signatures[0].denominator);
     else
         text_add_string(out, ",\"time_signature\":\"4/4\"");
-    if (file->title)
-        add_title(out, file->title, file->title_length);
+    struct midi_text title = midi_title(file);
+    if (title.length > 0)
+        add_title(out, title.bytes, title.length);
 }
