@@ -2,6 +2,7 @@
 #ifndef REPRISE_DECODING_H
 #define REPRISE_DECODING_H
 
+#include "sounding_notes.h"
 #include "token_decoder.h"
 
 #define DEFAULT_VELOCITY 100
@@ -21,6 +22,7 @@ struct decoding {
 
     struct token *tokens; /* of a sequence, row by row: [count, columns] */
     size_t token_capacity;
+    struct sounding_notes sounding;
 };
 
 /* The sequence's ids as d->tokens. 0, or -1 with `why`: an id that the vocabulary does not have. */
