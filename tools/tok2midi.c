@@ -54,7 +54,8 @@ static int read_config(struct work *work, const struct settings *settings, struc
 static int decode(struct work *work, const struct settings *settings, const char *in, struct reason *why)
 {
     if (token_file_read(in, settings->item, &work->tokens, why) < 0 ||
-        token_file_arrange(&work->tokens, token_decoder_width(work->decoder), !config_one_sequence(&work->config), &work->rows, &work->row_count, why) < 0)
+        token_file_arrange(&work->tokens, token_decoder_least_width(work->decoder), token_decoder_width(work->decoder),
+                           !config_one_sequence(&work->config), &work->rows, &work->row_count, why) < 0)
         return -1;
     const struct token_program *programs = work->tokens.program_count > 0 ? work->tokens.programs : NULL;
     if (token_decode(work->decoder, work->rows, work->row_count, programs, work->tokens.program_count, &work->song, why) < 0)

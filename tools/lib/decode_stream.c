@@ -141,7 +141,7 @@ static int begin_track(struct stream *s, struct reason *why)
         }
     if (decoding_new_track(s->d, s->sequence, program, &s->track, why) < 0)
         return -1;
-    s->program = s->d->song->tracks[s->track].program;
+    s->program = decoding_program(s->d, s->track);
     return 0;
 }
 
@@ -149,8 +149,11 @@ static void set_program(struct stream *s, int program)
 {
     s->program = program;
     s->has_durations = program_has_durations(s->d, program);
-    if (s->own_track && s->d->config->program_changes && s->d->song->tracks[s->track].program != SONG_DRUMS)
-        s->d->song->tracks[s->track].program = program;
+    if (s->own_track && s->d->config->program_changes) {
+        struct song_track *track = &s->d->song->tracks[s->track];
+        track->program = program == DRUMS ? 0 : program;
+        track->is_drum |= program == DRUMS;
+    }
 }
 
 /* ---- notes ---- */
@@ -163,7 +166,7 @@ static int pitch_of(struct stream *s, struct token token)
         pitch += s->previous_onset[s->program + 1];
     if (token.type == TOKEN_PITCH_INTERVAL_CHORD)
         pitch += s->previous_chord[s->program + 1];
-    const struct config_span *range = s->program == SONG_DRUMS && s->d->config->use_pitchdrum_tokens ? &s->d->config->drums_pitch_range : &s->d->config->pitch_range;
+    const struct config_span *range = s->program == DRUMS && s->d->config->use_pitchdrum_tokens ? &s->d->config->drums_pitch_range : &s->d->config->pitch_range;
     return pitch < 0 || pitch > 127 || (!given && (pitch < range->first || pitch > range->last)) ? -1 : pitch;
 }
 

@@ -42,7 +42,7 @@ int decode_structured(struct decoding *d, const struct token_rows *rows, size_t 
     if (!d->one_stream) {
         if (decoding_new_track(d, sequence, first_program(d, rows->count), &own, why) < 0)
             return -1;
-        program = d->song->tracks[own].program;
+        program = decoding_program(d, own);
     }
     for (size_t at = 0; at < rows->count; at++) {
         struct token token = d->tokens[at];

@@ -7,6 +7,7 @@
 
 #define DEFAULT_VELOCITY 100
 #define PROGRAMS 129 /* -1 .. 127 */
+#define DRUMS (-1)   /* as tokens say it */
 
 struct decoding {
     const struct tokenizer_config *config;
@@ -32,6 +33,8 @@ int decoding_read(struct decoding *d, const struct token_rows *rows, struct reas
 int decoding_track(struct decoding *d, int program, size_t *track, struct reason *why) __attribute__((warn_unused_result));
 /* A track for a sequence of its own. `program`: what the tokens say, where none was given with the tokens. */
 int decoding_new_track(struct decoding *d, size_t sequence, int program, size_t *track, struct reason *why) __attribute__((warn_unused_result));
+/* A track's program as tokens say it. */
+int decoding_program(const struct decoding *d, size_t track);
 /* Drops the last track if it has neither notes nor controls nor pitch bends. */
 void decoding_drop_silent(struct decoding *d, size_t track);
 

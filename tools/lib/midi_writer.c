@@ -92,17 +92,17 @@ static int write_conductor(struct writer *writer, const struct song *song, struc
 /* ---- a track ---- */
 
 /* Port and program stand first. */
-static int begin_track(struct writer *writer, int program, int *channel, struct reason *why)
+static int begin_track(struct writer *writer, const struct song_track *track, int *channel, struct reason *why)
 {
     *channel = DRUM_CHANNEL;
-    if (program == SONG_DRUMS)
-        return ADD(writer, 0, why, 0xc0 | DRUM_CHANNEL, 0);
+    if (track->is_drum)
+        return ADD(writer, 0, why, 0xc0 | DRUM_CHANNEL, (uint8_t)track->program);
     size_t number = writer->melodic_tracks++, port = number / MELODIC_CHANNELS;
     *channel = (int)(number % MELODIC_CHANNELS);
     *channel += *channel >= DRUM_CHANNEL;
     if (port > 0 && ADD(writer, 0, why, 0xff, 0x21, 1, (uint8_t)(port < 127 ? port : 127)) < 0)
         return -1;
-    return ADD(writer, 0, why, (uint8_t)(0xc0 | *channel), (uint8_t)program);
+    return ADD(writer, 0, why, (uint8_t)(0xc0 | *channel), (uint8_t)track->program);
 }
 
 static int check_notes(const struct song_track *track, struct reason *why)
@@ -110,7 +110,7 @@ static int check_notes(const struct song_track *track, struct reason *why)
     for (size_t i = 0; i < track->note_count; i++)
         if (track->notes[i].pitch > 127 || track->notes[i].velocity > 127 || track->notes[i].velocity == 0)
             return fail(why, "a note of pitch %d and velocity %d is none that a MIDI file can hold", track->notes[i].pitch, track->notes[i].velocity);
-    return track->program < SONG_DRUMS || track->program > 127 ? fail(why, "a program of %d is none that a MIDI file can hold", track->program) : 0;
+    return track->program < 0 || track->program > 127 ? fail(why, "a program of %d is none that a MIDI file can hold", track->program) : 0;
 }
 
 /* Ends of notes that began before; the events are sorted by time later, and keep this order. */
@@ -166,7 +166,7 @@ static int write_track(struct writer *writer, const struct song_track *track, st
         size_t end = voice < voices ? writer->voices.ends[voice] : 0;
         const struct song_note *notes = writer->voices.notes + begin;
         int channel;
-        if (begin_track(writer, track->program, &channel, why) < 0 || add_ends(writer, notes, end - begin, channel, why) < 0 ||
+        if (begin_track(writer, track, &channel, why) < 0 || add_ends(writer, notes, end - begin, channel, why) < 0 ||
             (voice == 0 && add_controls(writer, track, channel, why) < 0) || add_starts(writer, notes, end - begin, channel, why) < 0 ||
             end_track(writer, NULL, out, why) < 0)
             return -1;

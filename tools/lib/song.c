@@ -26,7 +26,7 @@ void song_free(struct song *song)
     *song = (struct song){0};
 }
 
-int song_add_track(struct song *song, int program, size_t *track, struct reason *why)
+int song_add_track(struct song *song, int program, int is_drum, size_t *track, struct reason *why)
 {
     if (GROW(song->tracks, song->track_capacity, song->track_count + 1, why) < 0)
         return -1;
@@ -36,6 +36,7 @@ int song_add_track(struct song *song, int program, size_t *track, struct reason 
         song->tracks_used++;
     }
     added->program = program;
+    added->is_drum = is_drum;
     added->note_count = added->control_count = added->bend_count = added->pedal_count = 0;
     *track = song->track_count++;
     return 0;

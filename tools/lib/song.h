@@ -11,7 +11,6 @@
 #include "message.h"
 
 #define SONG_LAST_TICK 0x0fffffff
-#define SONG_DRUMS (-1) /* as a program */
 
 /* Every struct begins with its time (time_order.h sorts by it). */
 struct song_note { int32_t time, duration; uint8_t pitch, velocity; };
@@ -23,7 +22,8 @@ struct song_time_signature { int32_t time; int numerator, denominator; };
 struct song_key_signature { int32_t time; int key, minor; }; /* key: sharps, or flats as a negative number, -7 .. 7 */
 
 struct song_track {
-    int program; /* General MIDI, from 0; SONG_DRUMS */
+    int program; /* General MIDI, from 0; of drums the kit */
+    int is_drum;
     struct song_note *notes;
     struct song_control *controls;
     struct song_bend *bends;
@@ -48,7 +48,7 @@ void song_clear(struct song *song);
 void song_free(struct song *song);
 
 /* A new track behind the others, and its index in *track. This and the calls below: 0, or -1 with `why`. */
-int song_add_track(struct song *song, int program, size_t *track, struct reason *why) __attribute__((warn_unused_result));
+int song_add_track(struct song *song, int program, int is_drum, size_t *track, struct reason *why) __attribute__((warn_unused_result));
 /* Takes back the last track. */
 void song_drop_track(struct song *song);
 

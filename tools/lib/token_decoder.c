@@ -64,9 +64,26 @@ void token_decoder_close(struct token_decoder *decoder)
     free(decoder);
 }
 
+static size_t width(const struct decoding *d)
+{
+    return d->config->tokenization == AMT ? 1 : (size_t)d->vocabulary.column_count;
+}
+
+/* MuMIDI: without Velocity and Duration, the last columns. */
+static size_t least_width(const struct decoding *d)
+{
+    const struct tokenizer_config *config = d->config;
+    return config->tokenization == MU_MIDI ? width(d) - config->use_velocities - (config->use_note_duration_programs.count > 0) : width(d);
+}
+
 size_t token_decoder_width(const struct token_decoder *decoder)
 {
-    return decoder->decoding.config->tokenization == AMT ? 1 : (size_t)decoder->decoding.vocabulary.column_count;
+    return width(&decoder->decoding);
+}
+
+size_t token_decoder_least_width(const struct token_decoder *decoder)
+{
+    return least_width(&decoder->decoding);
 }
 
 const struct vocabulary *token_decoder_vocabulary(const struct token_decoder *decoder)
@@ -78,11 +95,15 @@ const struct vocabulary *token_decoder_vocabulary(const struct token_decoder *de
 
 int decoding_read(struct decoding *d, const struct token_rows *rows, struct reason *why)
 {
-    size_t columns = (size_t)d->vocabulary.column_count;
+    size_t columns = (size_t)d->vocabulary.column_count, least = least_width(d);
     if (GROW(d->tokens, d->token_capacity, rows->count * columns, why) < 0)
         return -1;
     for (size_t i = 0; i < rows->count * columns; i++) {
         int column = (int)(i % columns);
+        if (rows->ids[i] == TOKEN_FILE_NO_ID && column >= (int)least) {
+            d->tokens[i] = (struct token){TOKEN_IGNORE, 0};
+            continue;
+        }
         d->tokens[i] = vocabulary_token(&d->vocabulary, column, rows->ids[i]);
         if (d->tokens[i].type == TOKEN_TYPES)
             return fail(why, "token %zu: the id %d: the vocabulary has %zu", i / columns, rows->ids[i], d->vocabulary.columns[column].count);
@@ -94,7 +115,7 @@ int decoding_track(struct decoding *d, int program, size_t *track, struct reason
 {
     size_t *known = &d->track_of[program + 1];
     if (!*known) {
-        if (song_add_track(d->song, program, track, why) < 0)
+        if (song_add_track(d->song, program == DRUMS ? 0 : program, program == DRUMS, track, why) < 0)
             return -1;
         *known = 1 + *track;
     }
@@ -105,8 +126,13 @@ int decoding_track(struct decoding *d, int program, size_t *track, struct reason
 int decoding_new_track(struct decoding *d, size_t sequence, int program, size_t *track, struct reason *why)
 {
     if (d->programs && sequence < d->program_count)
-        program = d->programs[sequence].is_drum ? SONG_DRUMS : d->programs[sequence].program;
-    return song_add_track(d->song, program, track, why);
+        return song_add_track(d->song, d->programs[sequence].program, d->programs[sequence].is_drum, track, why);
+    return song_add_track(d->song, program == DRUMS ? 0 : program, program == DRUMS, track, why);
+}
+
+int decoding_program(const struct decoding *d, size_t track)
+{
+    return d->song->tracks[track].is_drum ? DRUMS : d->song->tracks[track].program;
 }
 
 void decoding_drop_silent(struct decoding *d, size_t index)

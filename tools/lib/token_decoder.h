@@ -32,8 +32,9 @@ struct token_decoder;
 struct token_decoder *token_decoder_open(const struct tokenizer_config *config, struct reason *why) __attribute__((warn_unused_result));
 void token_decoder_close(struct token_decoder *decoder); /* NULL is allowed */
 
-/* Ids of a token: 1, or the number of the tokenization's columns. */
+/* Ids of a token: 1, or the number of the tokenization's columns; the fewest that it has (MuMIDI's rows without a note are shorter). */
 size_t token_decoder_width(const struct token_decoder *decoder);
+size_t token_decoder_least_width(const struct token_decoder *decoder);
 /* The vocabulary; NULL for AMT. */
 const struct vocabulary *token_decoder_vocabulary(const struct token_decoder *decoder);
 

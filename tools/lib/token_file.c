@@ -20,6 +20,7 @@ void token_file_free(struct token_file *file)
     free(file->outer_ends);
     free(file->encoded);
     free(file->programs);
+    free(file->filled);
     *file = (struct token_file){0};
 }
 
@@ -131,7 +132,7 @@ static int add_program(struct token_file *file, struct json_span value, struct r
         return fail(why, "%.*s: where a program from -1 to 127 must stand", (int)(number.length < 40 ? number.length : 40), number.text);
     if (GROW(file->programs, file->program_capacity, file->program_count + 1, why) < 0)
         return -1;
-    file->programs[file->program_count++] = (struct token_program){(int)program, drum.text[0] == 't' || drum.text[0] == '1'};
+    file->programs[file->program_count++] = (struct token_program){program < 0 ? 0 : (int)program, program < 0 || drum.text[0] == 't' || drum.text[0] == '1'};
     return 0;
 }
 
@@ -267,32 +268,46 @@ static int encoded_of(const struct token_file *file, size_t sequence)
     return sequence < file->encoded_count ? file->encoded[sequence] : -1;
 }
 
-/* Whether each innermost list is one token. */
-static int check_width(const struct token_file *file, size_t width, struct reason *why)
+/* Each innermost list is a token: whether all are as wide as they may be, and in *uneven whether some are narrower than others. */
+static int check_width(const struct token_file *file, size_t least, size_t width, int *uneven, struct reason *why)
 {
     for (size_t i = 0; i < file->inner_count; i++) {
         size_t ids = file->inner_ends[i] - (i > 0 ? file->inner_ends[i - 1] : 0);
-        if (ids != width)
+        if (ids < least || ids > width)
             return fail(why, "a token of %zu ids, where this tokenizer's have %zu", ids, width);
+        *uneven |= ids < width;
     }
     return 0;
 }
 
-int token_file_arrange(const struct token_file *file, size_t width, int tracks, struct token_rows **rows, size_t *count, struct reason *why)
+static int fill_up(struct token_file *file, size_t width, struct reason *why)
 {
-    int within = width > 1 ? 2 : 1; /* levels of a sequence */
-    if (file->id_count == 0) {
-        *count = 0;
-        *rows = NULL;
+    free(file->filled);
+    file->filled = reallocarray(NULL, file->inner_count, width * sizeof *file->filled);
+    if (!file->filled)
+        return fail(why, "out of memory");
+    size_t from = 0;
+    for (size_t row = 0; row < file->inner_count; row++)
+        for (size_t column = 0; column < width; column++)
+            file->filled[row * width + column] = from < file->inner_ends[row] ? file->ids[from++] : TOKEN_FILE_NO_ID;
+    return 0;
+}
+
+int token_file_arrange(struct token_file *file, size_t least, size_t width, int tracks, struct token_rows **rows, size_t *count, struct reason *why)
+{
+    int within = width > 1 ? 2 : 1, uneven = 0; /* within: levels of a sequence */
+    *count = 0;
+    *rows = NULL;
+    if (file->id_count == 0)
         return 0;
-    }
     if (file->depth < within || file->depth > within + 1)
         return fail(why, "ids nested %d deep, where this tokenizer's are %d deep%s", file->depth, within, tracks ? ", or one more for the tracks" : "");
-    if (width > 1 && check_width(file, width, why) < 0)
+    if (width > 1 && (check_width(file, least, width, &uneven, why) < 0 || (uneven && fill_up(file, width, why) < 0)))
         return -1;
     /* The ends of the sequences, in ids or in tokens; a single sequence ends with the last. */
     const size_t *ends = file->depth <= within ? NULL : width > 1 ? file->outer_ends : file->inner_ends;
-    size_t sequences = !ends ? 1 : width > 1 ? file->outer_count : file->inner_count;
+    size_t sequences = !ends ? 1 : width > 1 ? file->outer_count : file->inner_count, tokens = width > 1 ? file->inner_count : file->id_count;
+    const int32_t *ids = uneven ? file->filled : file->ids;
     if (!tracks && sequences > 1)
         return fail(why, "%zu sequences, where this tokenizer makes one of all tracks", sequences);
     *rows = calloc(sequences, sizeof **rows);
@@ -300,8 +315,8 @@ int token_file_arrange(const struct token_file *file, size_t width, int tracks, 
         return fail(why, "out of memory");
     size_t begin = 0;
     for (size_t i = 0; i < sequences; i++) {
-        size_t end = ends ? ends[i] : file->id_count / width;
-        (*rows)[i] = (struct token_rows){file->ids + begin * width, end - begin, encoded_of(file, i)};
+        size_t end = ends ? ends[i] : tokens;
+        (*rows)[i] = (struct token_rows){ids + begin * width, end - begin, encoded_of(file, i)};
         begin = end;
     }
     *count = sequences;

@@ -13,12 +13,13 @@
 
 #define TOKEN_FILE_NO_ITEM ((size_t)-1)
 
-struct token_program { int program, is_drum; };
+struct token_program { int program, is_drum; }; /* program: 0 .. 127, of drums the kit; -1 in a file is drums too */
 
 struct token_file {
     int32_t *ids;       /* all of them, as they stand in the file */
     size_t *inner_ends; /* ends of the innermost lists, in ids; one list where nothing is nested */
     size_t *outer_ends; /* with three levels: ends of the lists of lists, in inner_ends */
+    int32_t *filled;    /* the ids where rows were filled up */
     int depth;          /* 1, 2 or 3; 0: there is no id, and no list in the list */
     size_t id_count, inner_count, outer_count;
     signed char *encoded; /* ids_encoded of each sequence, or of all together; none: -1 */
@@ -37,9 +38,11 @@ void token_file_free(struct token_file *file);
 /* A sequence of tokens, `width` ids each. */
 struct token_rows { const int32_t *ids; size_t count; int encoded; /* ids_encoded, -1 unknown */ };
 
-/* The sequences of a tokenizer whose tokens are `width` ids wide (1: single ids), one sequence or (`tracks`) one a track. As MidiTok, a single sequence is taken for that of
+#define TOKEN_FILE_NO_ID (-1) /* where a row is shorter than others */
+
+/* The sequences of a tokenizer whose tokens are `least` to `width` ids wide (1: single ids; shorter rows are filled up), one sequence or (`tracks`) one a track. As MidiTok, a single sequence is taken for that of
  * the only track; without any id there are none. *rows: to be freed. 0, or -1 with `why` where the ids are nested in another way. */
-int token_file_arrange(const struct token_file *file, size_t width, int tracks, struct token_rows **rows, size_t *count, struct reason *why)
+int token_file_arrange(struct token_file *file, size_t least, size_t width, int tracks, struct token_rows **rows, size_t *count, struct reason *why)
     __attribute__((warn_unused_result));
 
 #endif
