@@ -12,7 +12,7 @@
 #include "lib/midi_writer.h"
 #include "lib/numbers.h"
 #include "lib/token_decoder.h"
-#include "lib/token_file.h"
+#include "lib/token_input.h"
 #include "lib/whole_file.h"
 
 static const char usage[] =
@@ -30,7 +30,7 @@ struct settings { const char *tokenizer, *config; int programs; size_t item; };
 struct work {
     struct tokenizer_config config;
     struct token_decoder *decoder;
-    struct token_file tokens;
+    struct token_input tokens;
     struct token_rows *rows;
     size_t row_count;
     struct song song;
@@ -53,8 +53,8 @@ static int read_config(struct work *work, const struct settings *settings, struc
 
 static int decode(struct work *work, const struct settings *settings, const char *in, struct reason *why)
 {
-    if (token_file_read(in, settings->item, &work->tokens, why) < 0 ||
-        token_file_arrange(&work->tokens, token_decoder_least_width(work->decoder), token_decoder_width(work->decoder),
+    if (token_input_read(in, settings->item, &work->tokens, why) < 0 ||
+        token_input_arrange(&work->tokens, token_decoder_least_width(work->decoder), token_decoder_width(work->decoder),
                            !config_one_sequence(&work->config), &work->rows, &work->row_count, why) < 0)
         return -1;
     const struct token_program *programs = work->tokens.program_count > 0 ? work->tokens.programs : NULL;
@@ -93,7 +93,7 @@ static int convert(struct work *work, const struct settings *settings, const cha
 static void free_work(struct work *work)
 {
     token_decoder_close(work->decoder);
-    token_file_free(&work->tokens);
+    token_input_free(&work->tokens);
     free(work->rows);
     song_free(&work->song);
     text_free(&work->midi);
@@ -112,7 +112,7 @@ int main(int argc, char **argv)
         {0},
     };
     static struct work work;
-    struct settings settings = {.tokenizer = "REMI", .programs = 1, .item = TOKEN_FILE_NO_ITEM};
+    struct settings settings = {.tokenizer = "REMI", .programs = 1, .item = TOKEN_INPUT_NO_ITEM};
     if (message_init(argv[0]) < 0)
         return 2;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {

@@ -100,7 +100,7 @@ int decoding_read(struct decoding *d, const struct token_rows *rows, struct reas
         return -1;
     for (size_t i = 0; i < rows->count * columns; i++) {
         int column = (int)(i % columns);
-        if (rows->ids[i] == TOKEN_FILE_NO_ID && column >= (int)least) {
+        if (rows->ids[i] == TOKEN_INPUT_NO_ID && column >= (int)least) {
             d->tokens[i] = (struct token){TOKEN_IGNORE, 0};
             continue;
         }

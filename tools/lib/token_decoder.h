@@ -22,7 +22,7 @@
 
 #include "message.h"
 #include "song.h"
-#include "token_file.h"
+#include "token_input.h"
 #include "tokenizer_config.h"
 #include "vocabulary.h"
 

@@ -1,4 +1,4 @@
-#include "token_file.h"
+#include "token_input.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 
 #define MOST_LEVELS 3
 
-void token_file_free(struct token_file *file)
+void token_input_free(struct token_input *file)
 {
     free(file->ids);
     free(file->inner_ends);
@@ -21,7 +21,7 @@ void token_file_free(struct token_file *file)
     free(file->encoded);
     free(file->programs);
     free(file->filled);
-    *file = (struct token_file){0};
+    *file = (struct token_input){0};
 }
 
 /* ---- the lists of ids ---- */
@@ -41,7 +41,7 @@ static int depth_of(struct json_span list)
     return deepest;
 }
 
-static int add_number(struct token_file *file, struct json_span number, struct reason *why)
+static int add_number(struct token_input *file, struct json_span number, struct reason *why)
 {
     char text[16], *end;
     int whole = number.length > 0 && number.length < sizeof text;
@@ -56,7 +56,7 @@ static int add_number(struct token_file *file, struct json_span number, struct r
     return 0;
 }
 
-static int end_list(struct token_file *file, int level, struct reason *why)
+static int end_list(struct token_input *file, int level, struct reason *why)
 {
     if (level == file->depth) {
         if (GROW(file->inner_ends, file->inner_capacity, file->inner_count + 1, why) < 0)
@@ -70,7 +70,7 @@ static int end_list(struct token_file *file, int level, struct reason *why)
     return 0;
 }
 
-static int read_list(struct token_file *file, struct json_span list, int level, struct reason *why)
+static int read_list(struct token_input *file, struct json_span list, int level, struct reason *why)
 {
     if (list.length == 0 || list.text[0] != '[')
         return fail(why, "the ids are no list");
@@ -85,7 +85,7 @@ static int read_list(struct token_file *file, struct json_span list, int level, 
     return end_list(file, level, why);
 }
 
-static int read_ids(struct token_file *file, struct json_span list, struct reason *why)
+static int read_ids(struct token_input *file, struct json_span list, struct reason *why)
 {
     file->id_count = file->inner_count = file->outer_count = 0;
     file->depth = depth_of(list);
@@ -96,7 +96,7 @@ static int read_ids(struct token_file *file, struct json_span list, struct reaso
 
 /* ---- what stands beside them ---- */
 
-static int add_encoded(struct token_file *file, struct json_span value, struct reason *why)
+static int add_encoded(struct token_input *file, struct json_span value, struct reason *why)
 {
     if (value.text[0] != 't' && value.text[0] != 'f')
         return fail(why, "ids_encoded holds something else than true and false");
@@ -106,7 +106,7 @@ static int add_encoded(struct token_file *file, struct json_span value, struct r
     return 0;
 }
 
-static int read_encoded(struct token_file *file, struct json_span value, struct reason *why)
+static int read_encoded(struct token_input *file, struct json_span value, struct reason *why)
 {
     if (value.text[0] == 'n')
         return 0;
@@ -120,7 +120,7 @@ static int read_encoded(struct token_file *file, struct json_span value, struct 
 }
 
 /* [program, is_drum] */
-static int add_program(struct token_file *file, struct json_span value, struct reason *why)
+static int add_program(struct token_input *file, struct json_span value, struct reason *why)
 {
     const char *cursor = value.text;
     struct json_span number, drum;
@@ -136,7 +136,7 @@ static int add_program(struct token_file *file, struct json_span value, struct r
     return 0;
 }
 
-static int read_programs(struct token_file *file, struct json_span value, struct reason *why)
+static int read_programs(struct token_input *file, struct json_span value, struct reason *why)
 {
     if (value.text[0] == 'n')
         return 0;
@@ -150,7 +150,7 @@ static int read_programs(struct token_file *file, struct json_span value, struct
 }
 
 /* `text`: as json_scan_value gives it. An object with "ids" (or "midi_tokens", as an item of a dataset), or a list. */
-static int read_value(struct token_file *file, struct json_span text, struct reason *why)
+static int read_value(struct token_input *file, struct json_span text, struct reason *why)
 {
     file->id_count = file->inner_count = file->outer_count = file->encoded_count = file->program_count = 0;
     if (text.text[0] == '[')
@@ -174,7 +174,7 @@ static int read_value(struct token_file *file, struct json_span text, struct rea
 
 /* ---- the files ---- */
 
-static int read_next_value(struct json_stream *stream, struct token_file *file, struct reason *why)
+static int read_next_value(struct json_stream *stream, struct token_input *file, struct reason *why)
 {
     struct text_buffer text = {0};
     int result = json_scan_value(stream, &text, why);
@@ -184,7 +184,7 @@ static int read_next_value(struct json_stream *stream, struct token_file *file, 
     return result;
 }
 
-int token_file_read_text(const char *text, size_t count, struct token_file *file, struct reason *why)
+int token_input_read_text(const char *text, size_t count, struct token_input *file, struct reason *why)
 {
     struct json_stream stream;
     json_stream_memory(&stream, text, count);
@@ -195,7 +195,7 @@ int token_file_read_text(const char *text, size_t count, struct token_file *file
     return result;
 }
 
-static int read_shard(const char *path, size_t item, struct token_file *file, struct reason *why)
+static int read_shard(const char *path, size_t item, struct token_input *file, struct reason *why)
 {
     struct shard *shard = shard_open(path, TOK_FORMAT, why);
     struct item_tokens tokens;
@@ -207,7 +207,7 @@ static int read_shard(const char *path, size_t item, struct token_file *file, st
         result = fail(why, "item %zu has no tokens: %s", item, shard_item_error(shard, item));
     if (result == 0) {
         add_item_tokens(&text, &tokens, item);
-        result = text.failed ? fail(why, "out of memory") : token_file_read_text(text.bytes, text.count, file, why);
+        result = text.failed ? fail(why, "out of memory") : token_input_read_text(text.bytes, text.count, file, why);
     }
     text_free(&text);
     if (shard)
@@ -216,7 +216,7 @@ static int read_shard(const char *path, size_t item, struct token_file *file, st
 }
 
 /* Skips to the item: of a list, or of lines of JSON. */
-static int read_list_item(struct json_stream *stream, size_t item, struct token_file *file, struct reason *why)
+static int read_list_item(struct json_stream *stream, size_t item, struct token_input *file, struct reason *why)
 {
     int list = json_peek(stream) == '[';
     if (list && json_expect(stream, '[', why) < 0)
@@ -238,11 +238,11 @@ static int ends_with(const char *text, const char *end)
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-int token_file_read(const char *path, size_t item, struct token_file *file, struct reason *why)
+int token_input_read(const char *path, size_t item, struct token_input *file, struct reason *why)
 {
     if (ends_with(path, ".tok"))
-        return item == TOKEN_FILE_NO_ITEM ? fail(why, "a shard of many items: which one, from 0, must be said (--item)") : read_shard(path, item, file, why);
-    if (item != TOKEN_FILE_NO_ITEM) {
+        return item == TOKEN_INPUT_NO_ITEM ? fail(why, "a shard of many items: which one, from 0, must be said (--item)") : read_shard(path, item, file, why);
+    if (item != TOKEN_INPUT_NO_ITEM) {
         struct json_stream stream;
         int result = json_stream_open(&stream, path, why);
         if (result == 0) {
@@ -254,14 +254,14 @@ int token_file_read(const char *path, size_t item, struct token_file *file, stru
     struct whole_file bytes = {0};
     int result = whole_file_read(path, &bytes, why);
     if (result == 0)
-        result = token_file_read_text((const char *)bytes.bytes, bytes.count, file, why);
+        result = token_input_read_text((const char *)bytes.bytes, bytes.count, file, why);
     whole_file_free(&bytes);
     return result;
 }
 
 /* ---- what the levels mean ---- */
 
-static int encoded_of(const struct token_file *file, size_t sequence)
+static int encoded_of(const struct token_input *file, size_t sequence)
 {
     if (file->encoded_count == 1)
         return file->encoded[0];
@@ -269,7 +269,7 @@ static int encoded_of(const struct token_file *file, size_t sequence)
 }
 
 /* Each innermost list is a token: whether all are as wide as they may be, and in *uneven whether some are narrower than others. */
-static int check_width(const struct token_file *file, size_t least, size_t width, int *uneven, struct reason *why)
+static int check_width(const struct token_input *file, size_t least, size_t width, int *uneven, struct reason *why)
 {
     for (size_t i = 0; i < file->inner_count; i++) {
         size_t ids = file->inner_ends[i] - (i > 0 ? file->inner_ends[i - 1] : 0);
@@ -280,7 +280,7 @@ static int check_width(const struct token_file *file, size_t least, size_t width
     return 0;
 }
 
-static int fill_up(struct token_file *file, size_t width, struct reason *why)
+static int fill_up(struct token_input *file, size_t width, struct reason *why)
 {
     free(file->filled);
     file->filled = reallocarray(NULL, file->inner_count, width * sizeof *file->filled);
@@ -289,11 +289,11 @@ static int fill_up(struct token_file *file, size_t width, struct reason *why)
     size_t from = 0;
     for (size_t row = 0; row < file->inner_count; row++)
         for (size_t column = 0; column < width; column++)
-            file->filled[row * width + column] = from < file->inner_ends[row] ? file->ids[from++] : TOKEN_FILE_NO_ID;
+            file->filled[row * width + column] = from < file->inner_ends[row] ? file->ids[from++] : TOKEN_INPUT_NO_ID;
     return 0;
 }
 
-int token_file_arrange(struct token_file *file, size_t least, size_t width, int tracks, struct token_rows **rows, size_t *count, struct reason *why)
+int token_input_arrange(struct token_input *file, size_t least, size_t width, int tracks, struct token_rows **rows, size_t *count, struct reason *why)
 {
     int within = width > 1 ? 2 : 1, uneven = 0; /* within: levels of a sequence */
     *count = 0;
