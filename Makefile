@@ -22,6 +22,7 @@ USE_GPU ?= 0
 BATCH_SIZE ?= 32
 CHECKPOINT_INTERVAL ?= 10
 TOKENIZER ?= REMI
+LENIENT ?= 0
 PRECISION ?= f32
 POOLING ?=
 NORMALIZE ?=
@@ -44,7 +45,7 @@ V ?= 0
 paths := INPUT OUTPUT_DIR MODEL CACHE_DIR FILE
 $(foreach name,$(paths),$(eval override $(name) := $$(value $(name))))
 export ITEM_TIMEOUT ITEM_MEMORY
-export TOKENIZER PRECISION POOLING NORMALIZE USE_CACHE CACHE_DIR CACHE_SIZE FILE
+export TOKENIZER LENIENT PRECISION POOLING NORMALIZE USE_CACHE CACHE_DIR CACHE_SIZE FILE
 export INPUT OUTPUT_DIR MODEL BATCH_SIZE CHECKPOINT_INTERVAL MIDI_FIELD TEXT_FIELD LOG_LEVEL FSYNC
 
 # WORK_DIR becomes part of Make's own target names, which cannot hold these.
@@ -53,10 +54,10 @@ $(if $(and $(filter 1,$(words $(WORK_DIR))),$(if $(strip $(foreach c,$(unusable)
   $(error WORK_DIR=$(WORK_DIR): must be one word of plain characters, because Make names its targets after it))
 
 one_of = $(if $(filter $(2),$($(1))),,$(error $(1)=$($(1)): unknown; it is one of $(2)))
-$(call one_of,USE_GPU,0 1)$(call one_of,STRICT,0 1)$(call one_of,FSYNC,0 1)$(call one_of,USE_CACHE,0 1)$(call one_of,V,0 1)
+$(call one_of,USE_GPU,0 1)$(call one_of,STRICT,0 1)$(call one_of,LENIENT,0 1)$(call one_of,FSYNC,0 1)$(call one_of,USE_CACHE,0 1)$(call one_of,V,0 1)
 $(call one_of,BUILD,release debug asan tsan)$(call one_of,LOG_LEVEL,debug info warning error critical)
 
-MIDI2TOK = $(B)/midi2tok --tokenizer '$(TOKENIZER)' --batch-size '$(BATCH_SIZE)'
+MIDI2TOK = $(B)/midi2tok --tokenizer '$(TOKENIZER)' $(if $(filter 1,$(LENIENT)),--lenient) --batch-size '$(BATCH_SIZE)'
 TEXT2EMB = $(B)/text2emb --model "$$MODEL" --precision '$(PRECISION)' --batch-size '$(BATCH_SIZE)' \
   $(if $(POOLING),--pooling '$(POOLING)') $(if $(NORMALIZE),--normalize '$(NORMALIZE)')
 
@@ -120,6 +121,7 @@ Variables (make NAME=value, or the environment)
   MIDI_FIELD           key of the MIDI path in INPUT                          [midi_file, midi_path]
   TEXT_FIELD           key of the caption in INPUT                            [text_description, text]
   TOKENIZER            how MIDI becomes tokens: REMI                          [REMI]
+  LENIENT              1: of a damaged MIDI file take what stands before the fault, and mark it  [0]
   MODEL                folder of a BERT-type sentence encoder                 [data/models/all-MiniLM-L6-v2]
   POOLING, NORMALIZE   override what the model's own files say: cls, mean, max …; 0 or 1
   PRECISION            f32                                                    [f32]
@@ -234,11 +236,15 @@ $(LIBRARY) $(KERNELS):
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
+<<<<<<< HEAD
 LIBS = -lcjson -lxxhash -lutf8proc -lm
 # libsmf writes MIDI files. Its header takes glib's, which are no part of this project: no warnings of them.
 SMF_USERS := $(B)/tok2midi
 $(B)/tools/lib/smf_chunk.o: OBJECT_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags smf))
 $(SMF_USERS): LIBS += -lsmf -lglib-2.0
+=======
+LIBS = -lcjson -lxxhash -lutf8proc -lz -lm
+>>>>>>> tok
 $(ENCODING): $(KERNELS)
 $(PROGRAMS:%=$(B)/%): $(B)/%: $(B)/tools/%.o $(LIBRARY)
 $(TEST_PROGRAMS:%=$(B)/tests/%): $(B)/tests/%: $(B)/tests/%.o $(LIBRARY)
@@ -254,3 +260,4 @@ include rules.mk
 -include checkpoints.mk inspect.mk
 endif
 include cache.mk
+include fuzz.mk

@@ -35,7 +35,7 @@ static int is_contents_of(const struct plan_record *plan, const char *path, cons
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *model = plan_record_setting(plan, "emb", "MODEL");
     if (strcmp(stage, "tok") == 0)
-        return strcmp(name, "midi2tok") == 0;
+        return strcmp(name, "midi2tok") == 0 || strcmp(name, "abc2midi") == 0;
     if (strcmp(stage, "emb") == 0)
         return strcmp(name, "text2emb") == 0 || (model && strcmp(path, model) == 0);
     return strcmp(name, "combine") == 0;

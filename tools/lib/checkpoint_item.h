@@ -9,7 +9,7 @@
 #include "hash.h"
 #include "known_shards.h"
 #include "message.h"
-#include "remi.h"
+#include "token_list.h"
 #include "text_buffer.h"
 
 struct checkpoint_item { /* start with {0}; memory is kept from record to record */

@@ -1,6 +1,7 @@
 /* AMT, the earlier Python system's vocabulary (amt.h): time shifts of an eighth of a second, and for each note pitch, velocity, pitch. It says neither how long a note
  * is nor which program plays it: a note lasts half a second, or until the next of its pitch, on a piano. Of a note out of the range of pitches it keeps the velocity alone: such a
  * note is lost. */
+#include "amt.h"
 #include "decoding.h"
 
 #define FIRST_PITCH_ID 4
@@ -8,7 +9,7 @@
 #define LOWEST_PITCH 21
 #define FIRST_VELOCITY_ID 92
 #define LAST_VELOCITY_ID 123
-#define SHIFT_ID 124
+#define SHIFT_ID (AMT_IDS - 1)
 #define SHIFT_TICKS 120 /* an eighth of a second: 480 ticks a quarter, 120 quarters a minute */
 #define LONGEST_TICKS 480
 
@@ -38,8 +39,8 @@ int decode_amt(struct decoding *d, const struct token_rows *rows, struct reason 
         return -1;
     for (size_t i = 0; i < rows->count; i++) {
         const int32_t *id = rows->ids + i;
-        if (*id < 0 || *id > SHIFT_ID)
-            return fail(why, "token %zu: the id %d: the vocabulary has %d", i, *id, SHIFT_ID + 1);
+        if (*id < 0 || *id >= AMT_IDS)
+            return fail(why, "token %zu: the id %d: the vocabulary has %d", i, *id, AMT_IDS);
         if (*id == SHIFT_ID)
             tick += SHIFT_TICKS;
         if (tick > SONG_LAST_TICK)

@@ -17,7 +17,7 @@ static struct meter meter_of(const struct decoding *d, int numerator, int denomi
 /* The row's token of a type that has a column of its own; its type is TOKEN_TYPES where something else stands there. */
 static struct token of_type(const struct decoding *d, const struct token *row, enum token_type type)
 {
-    struct token none = {TOKEN_TYPES, 0}, token = d->vocabulary.of[type].count > 0 ? row[d->vocabulary.of[type].column] : none;
+    struct token none = {TOKEN_TYPES, 0}, token = d->vocabulary->of[type].count > 0 ? row[d->vocabulary->of[type].column] : none;
     return token.type == type ? token : none;
 }
 
@@ -35,13 +35,13 @@ static int velocity_and_duration(const struct decoding *d, const struct token *r
         struct token token = of_type(d, row, TOKEN_VELOCITY);
         if (token.type == TOKEN_TYPES)
             return 0;
-        *velocity = d->vocabulary.velocities[token.value];
+        *velocity = d->vocabulary->velocities[token.value];
     }
     if (d->config->use_note_duration_programs.count > 0) {
         struct token token = of_type(d, row, TOKEN_DURATION);
         if (token.type == TOKEN_TYPES)
             return 0;
-        *duration = beat_time_ticks(d->vocabulary.durations[token.value], (int32_t)per_beat);
+        *duration = beat_time_ticks(d->vocabulary->durations[token.value], (int32_t)per_beat);
     }
     return 1;
 }
@@ -62,7 +62,7 @@ static int begin_own_track(struct decoding *d, const struct token_rows *rows, si
     if (d->one_stream)
         return 0;
     for (size_t i = 0; i < rows->count && d->config->use_programs; i++) {
-        struct token token = of_type(d, d->tokens + i * (size_t)d->vocabulary.column_count, TOKEN_PROGRAM);
+        struct token token = of_type(d, d->tokens + i * (size_t)d->vocabulary->column_count, TOKEN_PROGRAM);
         if (token.type == TOKEN_PROGRAM) {
             program = token.value;
             break;
@@ -88,7 +88,7 @@ static int change_tempo(struct decoding *d, const struct token *row, int64_t tic
     struct token token = of_type(d, row, TOKEN_TEMPO);
     if (token.type == TOKEN_TYPES)
         return 0;
-    double tempo = d->vocabulary.tempos[token.value];
+    double tempo = d->vocabulary->tempos[token.value];
     const struct song *song = d->song;
     const struct song_tempo *last = song->tempo_count > 0 ? &song->tempos[song->tempo_count - 1] : NULL;
     if (last && (tempo == tempo_to_hundredths(last->quarters_a_minute) || (elsewhere && last->time == tick)))
@@ -122,7 +122,7 @@ static struct config_time_signature cp_first_signature(const struct decoding *d,
 {
     struct config_time_signature signature = {4, 4};
     for (size_t i = 0; i < rows->count && d->config->use_time_signatures; i++) {
-        const struct token *row = d->tokens + i * (size_t)d->vocabulary.column_count;
+        const struct token *row = d->tokens + i * (size_t)d->vocabulary->column_count;
         if (row[0].type != TOKEN_FAMILY || row[0].value != CP_METRIC)
             break;
         if (row[1].type == TOKEN_BAR) {
@@ -172,7 +172,7 @@ static void cp_rest(struct cp_word *c, const struct token *row)
         return;
     if (c->note_end > c->tick)
         c->tick = c->note_end;
-    c->tick += beat_time_ticks(c->d->vocabulary.rests[token.value], (int32_t)c->meter.per_beat);
+    c->tick += beat_time_ticks(c->d->vocabulary->rests[token.value], (int32_t)c->meter.per_beat);
     int64_t bar = c->signature_bar + (c->tick - c->signature_tick) / c->meter.per_bar;
     if (bar > c->bar) {
         if (c->bar == -1)
@@ -213,7 +213,7 @@ int decode_cp_word(struct decoding *d, const struct token_rows *rows, size_t seq
     }
     c.meter = meter_of(d, d->song->time_signatures[0].numerator, d->song->time_signatures[0].denominator);
     for (size_t i = 0; i < rows->count; i++) {
-        const struct token *row = d->tokens + i * (size_t)d->vocabulary.column_count;
+        const struct token *row = d->tokens + i * (size_t)d->vocabulary->column_count;
         if (row[0].type != TOKEN_FAMILY)
             continue;
         if ((row[0].value == CP_NOTE ? cp_note(&c, row, why) : cp_metric(&c, row, why)) < 0 || too_late(c.tick, i, why) < 0)
@@ -273,7 +273,7 @@ int decode_octuple(struct decoding *d, const struct token_rows *rows, size_t seq
     if (sequence == 0 && add_time_signature(d, 0, &o.meter, why) < 0)
         return -1;
     for (size_t i = 0; i < rows->count; i++)
-        if (octuple_row(&o, d->tokens + i * (size_t)d->vocabulary.column_count, i, why) < 0)
+        if (octuple_row(&o, d->tokens + i * (size_t)d->vocabulary->column_count, i, why) < 0)
             return -1;
     if (sequence == 0)
         begin_tempo(d);
@@ -304,7 +304,7 @@ int decode_mu_midi(struct decoding *d, const struct token_rows *rows, struct rea
     if (decoding_read(d, rows, why) < 0)
         return -1;
     for (size_t i = 0; i < rows->count; i++) {
-        const struct token *row = d->tokens + i * (size_t)d->vocabulary.column_count;
+        const struct token *row = d->tokens + i * (size_t)d->vocabulary->column_count;
         /* (The first row's tempo is that of the beginning, wherever the row stands.) */
         if (i == 0 && d->config->use_tempos && change_tempo(d, row, 0, 0, why) < 0)
             return -1;

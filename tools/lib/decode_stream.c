@@ -75,7 +75,7 @@ static void rest(struct stream *s, int32_t value)
 {
     if (s->kind != MIDI_LIKE && s->note_end > s->tick)
         s->tick = s->note_end;
-    s->tick += beat_time_ticks(s->d->vocabulary.rests[value], (int32_t)s->per_beat);
+    s->tick += beat_time_ticks(s->d->vocabulary->rests[value], (int32_t)s->per_beat);
     if (s->kind != REMI)
         return;
     int64_t bar = s->signature_bar + (s->tick - s->signature_tick) / s->per_bar;
@@ -100,7 +100,7 @@ static void position(struct stream *s, int32_t value)
 
 static int64_t span_ticks(const struct stream *s, int32_t value)
 {
-    struct beat_time time = s->d->vocabulary.durations[value];
+    struct beat_time time = s->d->vocabulary->durations[value];
     return s->kind == PER_TOK ? (int64_t)time.beats * time.resolution + time.steps : beat_time_ticks(time, (int32_t)s->per_beat);
 }
 
@@ -194,14 +194,14 @@ static int note(struct stream *s, struct token token, struct reason *why)
     int64_t time = s->tick, duration;
     size_t next = 1;
     if (micro && ahead(s, 1).type == TOKEN_MICRO_TIMING)
-        time += s->d->vocabulary.microtimings[ahead(s, 1).value];
+        time += s->d->vocabulary->microtimings[ahead(s, 1).value];
     else if (micro && ahead(s, 1).type == TOKEN_TYPES)
         return 0;
     next += (size_t)micro;
     if (config->use_velocities) {
         if (ahead(s, next).type != TOKEN_VELOCITY)
             return 0;
-        velocity = s->d->vocabulary.velocities[ahead(s, next++).value];
+        velocity = s->d->vocabulary->velocities[ahead(s, next++).value];
     }
     if (s->has_durations) {
         if (ahead(s, next).type != TOKEN_DURATION)
@@ -317,7 +317,7 @@ static int pitch_bend(struct stream *s, int32_t value, struct reason *why)
     size_t track;
     if (track_of(s, s->program, &track, why) < 0)
         return -1;
-    return song_add_bend(s->d->song, track, (struct song_bend){decoding_tick(s->tick), s->d->vocabulary.pitch_bends[value]}, why);
+    return song_add_bend(s->d->song, track, (struct song_bend){decoding_tick(s->tick), s->d->vocabulary->pitch_bends[value]}, why);
 }
 
 static int control_change(struct stream *s, int32_t value, struct reason *why)
@@ -325,7 +325,7 @@ static int control_change(struct stream *s, int32_t value, struct reason *why)
     size_t track;
     int64_t time = s->tick;
     if (s->kind == PER_TOK && s->d->config->use_microtiming && ahead(s, 1).type == TOKEN_MICRO_TIMING)
-        time += s->d->vocabulary.microtimings[ahead(s, 1).value];
+        time += s->d->vocabulary->microtimings[ahead(s, 1).value];
     if (track_of(s, s->program, &track, why) < 0)
         return -1;
     struct song_control control = {decoding_tick(time), (uint8_t)(value / 128), (uint8_t)(value % 128)};
@@ -337,7 +337,7 @@ static int tempo(struct stream *s, int32_t value, struct reason *why)
 {
     if (s->sequence > 0)
         return 0;
-    return song_add_tempo(s->d->song, (struct song_tempo){decoding_tick(s->tick), s->d->vocabulary.tempos[value]}, why);
+    return song_add_tempo(s->d->song, (struct song_tempo){decoding_tick(s->tick), s->d->vocabulary->tempos[value]}, why);
 }
 
 static int key_signature(struct stream *s, int32_t value, struct reason *why)

@@ -11,12 +11,12 @@ static int note(struct decoding *d, const struct token_rows *rows, size_t at, in
     if (d->config->use_velocities) {
         if (next >= rows->count || d->tokens[next].type != TOKEN_VELOCITY)
             return 0;
-        velocity = d->vocabulary.velocities[d->tokens[next++].value];
+        velocity = d->vocabulary->velocities[d->tokens[next++].value];
     }
     if (has_durations) {
         if (next >= rows->count || d->tokens[next].type != TOKEN_DURATION)
             return 0;
-        duration = beat_time_ticks(d->vocabulary.durations[d->tokens[next].value], (int32_t)per_beat);
+        duration = beat_time_ticks(d->vocabulary->durations[d->tokens[next].value], (int32_t)per_beat);
     }
     if (d->one_stream && decoding_track(d, program, &track, why) < 0)
         return -1;
@@ -47,7 +47,7 @@ int decode_structured(struct decoding *d, const struct token_rows *rows, size_t 
     for (size_t at = 0; at < rows->count; at++) {
         struct token token = d->tokens[at];
         if (token.type == TOKEN_TIME_SHIFT && token.value != SHIFT_NONE) {
-            tick += beat_time_ticks(d->vocabulary.durations[token.value], d->ticks_per_quarter);
+            tick += beat_time_ticks(d->vocabulary->durations[token.value], d->ticks_per_quarter);
             if (tick > SONG_LAST_TICK)
                 return fail(why, "token %zu: a time beyond what a MIDI file can hold (%d ticks)", at, SONG_LAST_TICK);
         } else if (token.type == TOKEN_PROGRAM) {

@@ -11,7 +11,7 @@
 
 struct decoding {
     const struct tokenizer_config *config;
-    struct vocabulary vocabulary;
+    const struct vocabulary *vocabulary;
     int ticks_per_quarter;
     int one_stream;
     double default_tempo;

@@ -186,25 +186,47 @@ void midi_file_free(struct midi_file *file)
     free(file->open_pedals);
     free(file->open_bends);
     free(file->track_reading);
+    free(file->spans);
     time_order_free(&file->order);
     *file = (struct midi_file){0};
 }
 
-double midi_seconds(const struct midi_file *file, int32_t tick)
+static uint32_t tempo_now(const struct midi_clock *clock, const struct midi_file *file)
+{
+    return clock->passed > 0 ? file->tempos[clock->passed - 1].microseconds : MIDI_DEFAULT_TEMPO;
+}
+
+/* Whole microseconds times ticks per quarter: at most 2^31 * 2^24, so the sum is exact, and rounded once. */
+static uint64_t microseconds_at(struct midi_clock *clock, const struct midi_file *file, int32_t tick)
+{
+    while (clock->passed < file->tempo_count && file->tempos[clock->passed].time < tick) {
+        int32_t time = file->tempos[clock->passed].time;
+        clock->microseconds += (uint64_t)(time - clock->since) * tempo_now(clock, file);
+        clock->since = time;
+        clock->passed++;
+    }
+    return clock->microseconds + (uint64_t)(tick - clock->since) * tempo_now(clock, file);
+}
+
+double midi_clock_seconds(struct midi_clock *clock, const struct midi_file *file, int32_t tick)
 {
     if (file->ticks_per_second > 0)
         return tick / file->ticks_per_second;
-    /* Whole microseconds times ticks: at most 2^31 * 2^24, so the sum is exact and rounded once. */
-    uint64_t sum = 0;
-    uint32_t tempo = MIDI_DEFAULT_TEMPO;
-    int32_t since = 0;
-    for (size_t i = 0; i < file->tempo_count && file->tempos[i].time < tick; i++) {
-        sum += (uint64_t)(file->tempos[i].time - since) * tempo;
-        tempo = file->tempos[i].microseconds;
-        since = file->tempos[i].time;
-    }
-    sum += (uint64_t)(tick - since) * tempo;
-    return (double)sum / (file->ticks_per_quarter * 1e6);
+    return (double)microseconds_at(clock, file, tick) / (file->ticks_per_quarter * 1e6);
+}
+
+double midi_seconds(const struct midi_file *file, int32_t tick)
+{
+    return midi_clock_seconds(&(struct midi_clock){0}, file, tick);
+}
+
+double midi_mean_tempo(const struct midi_file *file, int32_t tick)
+{
+    if (file->ticks_per_second > 0)
+        return 60e6 / MIDI_DEFAULT_TEMPO;
+    if (tick == 0)
+        return 60e6 / (file->tempo_count > 0 ? file->tempos[0].microseconds : MIDI_DEFAULT_TEMPO);
+    return 60e6 / ((double)microseconds_at(&(struct midi_clock){0}, file, tick) / tick);
 }
 
 int32_t midi_last_end(const struct midi_file *file)

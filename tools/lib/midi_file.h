@@ -85,11 +85,12 @@ struct midi_file {
 
     /* memory, kept from file to file */
     size_t note_capacity, track_capacity, tempo_capacity, time_signature_capacity, key_signature_capacity, text_capacity, pedal_capacity,
-        pitch_bend_capacity, open_capacity, open_pedal_capacity, open_bend_capacity;
+        pitch_bend_capacity, open_capacity, open_pedal_capacity, open_bend_capacity, span_capacity;
     struct midi_open_note *open;
     struct midi_open_pedal *open_pedals;
     struct midi_open_bend *open_bends;
     struct midi_track_reading *track_reading;
+    struct midi_span *spans;
     struct time_order order;
 };
 
@@ -101,6 +102,11 @@ void midi_file_free(struct midi_file *file);
 struct midi_text midi_title(const struct midi_file *file);
 /* Seconds from the beginning to `tick`, through all tempo changes (in formats 0, 1 and 2 alike those of all tracks). */
 double midi_seconds(const struct midi_file *file, int32_t tick);
+/* The same for many ticks that do not decrease, in time linear in tempos and ticks; start with {0}. */
+struct midi_clock { size_t passed; uint64_t microseconds; int32_t since; }; /* microseconds: times ticks per quarter, until `since`, a tempo's time */
+double midi_clock_seconds(struct midi_clock *clock, const struct midi_file *file, int32_t tick);
+/* Quarter notes a minute: the tempo that takes as long to `tick` as all tempos together. */
+double midi_mean_tempo(const struct midi_file *file, int32_t tick);
 /* When the last note ends, in ticks; 0 if there are no notes. */
 int32_t midi_last_end(const struct midi_file *file);
 

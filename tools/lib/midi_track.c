@@ -356,14 +356,16 @@ static int place_notes(struct midi_track_reading *track)
     return 0;
 }
 
-static int place_pedals(struct midi_track_reading *track, struct midi_track *tracks, struct midi_track *tracks_end)
+/* Moves the chunk's pedals to its tracks, those of the file from `first` on. */
+static int place_pedals(struct midi_track_reading *track, size_t first)
 {
     struct midi_file *file = track->file;
     size_t total = file->pedal_count;
     for (size_t i = 0; i < track->pedal_count; i++)
         if (track->tracks[file->open_pedals[i].track].at != NOBODY)
             file->tracks[track->tracks[file->open_pedals[i].track].at].pedal_count++;
-    for (struct midi_track *to = tracks; to < tracks_end; to++) {
+    for (size_t t = first; t < file->track_count; t++) {
+        struct midi_track *to = &file->tracks[t];
         to->first_pedal = total;
         total += to->pedal_count;
         to->pedal_count = 0;
@@ -379,14 +381,15 @@ static int place_pedals(struct midi_track_reading *track, struct midi_track *tra
     return 0;
 }
 
-static int place_bends(struct midi_track_reading *track, struct midi_track *tracks, struct midi_track *tracks_end)
+static int place_bends(struct midi_track_reading *track, size_t first)
 {
     struct midi_file *file = track->file;
     size_t total = file->pitch_bend_count;
     for (size_t i = 0; i < track->bend_count; i++)
         if (track->tracks[file->open_bends[i].track].at != NOBODY)
             file->tracks[track->tracks[file->open_bends[i].track].at].pitch_bend_count++;
-    for (struct midi_track *to = tracks; to < tracks_end; to++) {
+    for (size_t t = first; t < file->track_count; t++) {
+        struct midi_track *to = &file->tracks[t];
         to->first_pitch_bend = total;
         total += to->pitch_bend_count;
         to->pitch_bend_count = 0;
@@ -431,7 +434,5 @@ int midi_track_read(struct midi_reading *reading, const uint8_t *at, const uint8
         return -1;
     if (!file->want_controls)
         return 0;
-    if (place_pedals(track, file->tracks + first, file->tracks + file->track_count) < 0)
-        return -1;
-    return place_bends(track, file->tracks + first, file->tracks + file->track_count);
+    return place_pedals(track, first) < 0 ? -1 : place_bends(track, first);
 }

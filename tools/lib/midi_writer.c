@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gm_names.h"
 #include "grow.h"
 #include "note_voices.h"
 #include "smf_chunk.h"
@@ -168,7 +169,7 @@ static int write_track(struct writer *writer, const struct song_track *track, st
         int channel;
         if (begin_track(writer, track, &channel, why) < 0 || add_ends(writer, notes, end - begin, channel, why) < 0 ||
             (voice == 0 && add_controls(writer, track, channel, why) < 0) || add_starts(writer, notes, end - begin, channel, why) < 0 ||
-            end_track(writer, NULL, out, why) < 0)
+            end_track(writer, track->is_drum ? "Drums" : gm_names[track->program], out, why) < 0)
             return -1;
         begin = end;
     }

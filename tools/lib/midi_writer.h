@@ -1,4 +1,4 @@
-/* A song as a Standard MIDI File of format 1: a track with tempos, time and key signatures, then one or more for each of the song's.
+/* A song as a Standard MIDI File of format 1: a track with tempos, time and key signatures, then one or more for each of the song's, named after their instruments.
  *
  * Read again, the file gives the song back, note for note. A reader pairs the starts and ends of one pitch in a track first in, first out, so a note that ends before an
  * earlier one of its pitch does goes to a further track of the same program (the fewest that will do). Notes that start together stay in order.

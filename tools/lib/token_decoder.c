@@ -18,10 +18,10 @@ static double default_tempo(const struct decoding *d)
 {
     if (!d->config->use_tempos || d->config->tokenization == AMT)
         return DEFAULT_TEMPO;
-    double nearest = d->vocabulary.tempos[0];
+    double nearest = d->vocabulary->tempos[0];
     for (int32_t i = 1; i < d->config->num_tempos; i++)
-        if (fabs(d->vocabulary.tempos[i] - DEFAULT_TEMPO) < fabs(nearest - DEFAULT_TEMPO))
-            nearest = d->vocabulary.tempos[i];
+        if (fabs(d->vocabulary->tempos[i] - DEFAULT_TEMPO) < fabs(nearest - DEFAULT_TEMPO))
+            nearest = d->vocabulary->tempos[i];
     return nearest;
 }
 
@@ -34,20 +34,15 @@ static int ticks_per_quarter(const struct decoding *d)
     return (int)decoding_ticks_per_beat(d, 4);
 }
 
-struct token_decoder *token_decoder_open(const struct tokenizer_config *config, struct reason *why)
+struct token_decoder *token_decoder_open(const struct tokenizer *tokenizer)
 {
     struct token_decoder *decoder = calloc(1, sizeof *decoder);
-    if (!decoder) {
-        fail(why, "out of memory");
+    if (!decoder)
         return NULL;
-    }
     struct decoding *d = &decoder->decoding;
-    d->config = config;
-    if (config->tokenization != AMT && vocabulary_make(&d->vocabulary, config, why) < 0) {
-        token_decoder_close(decoder);
-        return NULL;
-    }
-    d->one_stream = config_one_stream(config);
+    d->config = &tokenizer->config;
+    d->vocabulary = &tokenizer->vocabulary;
+    d->one_stream = config_one_stream(d->config);
     d->default_tempo = default_tempo(d);
     d->ticks_per_quarter = ticks_per_quarter(d);
     return decoder;
@@ -57,8 +52,6 @@ void token_decoder_close(struct token_decoder *decoder)
 {
     if (!decoder)
         return;
-    if (decoder->decoding.config->tokenization != AMT)
-        vocabulary_free(&decoder->decoding.vocabulary);
     free(decoder->decoding.tokens);
     sounding_notes_free(&decoder->decoding.sounding);
     free(decoder);
@@ -66,7 +59,7 @@ void token_decoder_close(struct token_decoder *decoder)
 
 static size_t width(const struct decoding *d)
 {
-    return d->config->tokenization == AMT ? 1 : (size_t)d->vocabulary.column_count;
+    return d->config->tokenization == AMT ? 1 : (size_t)d->vocabulary->column_count;
 }
 
 /* MuMIDI: without Velocity and Duration, the last columns. */
@@ -86,27 +79,22 @@ size_t token_decoder_least_width(const struct token_decoder *decoder)
     return least_width(&decoder->decoding);
 }
 
-const struct vocabulary *token_decoder_vocabulary(const struct token_decoder *decoder)
-{
-    return decoder->decoding.config->tokenization == AMT ? NULL : &decoder->decoding.vocabulary;
-}
-
 /* ---- what the tokenizations share ---- */
 
 int decoding_read(struct decoding *d, const struct token_rows *rows, struct reason *why)
 {
-    size_t columns = (size_t)d->vocabulary.column_count, least = least_width(d);
+    size_t columns = (size_t)d->vocabulary->column_count, least = least_width(d);
     if (GROW(d->tokens, d->token_capacity, rows->count * columns, why) < 0)
         return -1;
     for (size_t i = 0; i < rows->count * columns; i++) {
         int column = (int)(i % columns);
-        if (rows->ids[i] == TOKEN_INPUT_NO_ID && column >= (int)least) {
+        if (rows->ids[i] == TOKEN_NONE && column >= (int)least) {
             d->tokens[i] = (struct token){TOKEN_IGNORE, 0};
             continue;
         }
-        d->tokens[i] = vocabulary_token(&d->vocabulary, column, rows->ids[i]);
+        d->tokens[i] = vocabulary_token(d->vocabulary, column, rows->ids[i]);
         if (d->tokens[i].type == TOKEN_TYPES)
-            return fail(why, "token %zu: the id %d: the vocabulary has %zu", i / columns, rows->ids[i], d->vocabulary.columns[column].count);
+            return fail(why, "token %zu: the id %d: the vocabulary has %zu", i / columns, rows->ids[i], d->vocabulary->columns[column].count);
     }
     return 0;
 }
@@ -144,7 +132,7 @@ void decoding_drop_silent(struct decoding *d, size_t index)
 
 int64_t decoding_ticks_per_beat(const struct decoding *d, int denominator)
 {
-    return (int64_t)config_positions_per_beat(d->config) * (d->vocabulary.denominator_most / denominator);
+    return (int64_t)config_positions_per_beat(d->config) * (d->vocabulary->denominator_most / denominator);
 }
 
 int64_t decoding_ticks_per_bar(const struct decoding *d, int numerator, int denominator)
@@ -160,7 +148,7 @@ int64_t decoding_default_duration(const struct decoding *d, int64_t ticks_per_be
 
 struct config_time_signature decoding_time_signature(const struct decoding *d, int32_t value)
 {
-    return d->vocabulary.time_signatures[value];
+    return d->vocabulary->time_signatures[value];
 }
 
 int32_t decoding_tick(int64_t tick)

@@ -23,20 +23,17 @@
 #include "message.h"
 #include "song.h"
 #include "token_input.h"
-#include "tokenizer_config.h"
-#include "vocabulary.h"
+#include "tokenizer.h"
 
 struct token_decoder;
 
-/* For a settled configuration, which must outlive it. NULL with `why`. */
-struct token_decoder *token_decoder_open(const struct tokenizer_config *config, struct reason *why) __attribute__((warn_unused_result));
+/* For a tokenizer, which must outlive it. NULL without memory. */
+struct token_decoder *token_decoder_open(const struct tokenizer *tokenizer) __attribute__((warn_unused_result));
 void token_decoder_close(struct token_decoder *decoder); /* NULL is allowed */
 
 /* Ids of a token: 1, or the number of the tokenization's columns; the fewest that it has (MuMIDI's rows without a note are shorter). */
 size_t token_decoder_width(const struct token_decoder *decoder);
 size_t token_decoder_least_width(const struct token_decoder *decoder);
-/* The vocabulary; NULL for AMT. */
-const struct vocabulary *token_decoder_vocabulary(const struct token_decoder *decoder);
 
 /* Decodes sequences of base ids into `song`, whatever it held before. `programs`: of the tracks, where there is a sequence for each; tracks beyond them are pianos
  * unless their tokens name a program. 0, or -1 with `why`. */

@@ -289,7 +289,7 @@ static int fill_up(struct token_input *file, size_t width, struct reason *why)
     size_t from = 0;
     for (size_t row = 0; row < file->inner_count; row++)
         for (size_t column = 0; column < width; column++)
-            file->filled[row * width + column] = from < file->inner_ends[row] ? file->ids[from++] : TOKEN_INPUT_NO_ID;
+            file->filled[row * width + column] = from < file->inner_ends[row] ? file->ids[from++] : TOKEN_NONE;
     return 0;
 }
 

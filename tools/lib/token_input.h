@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "message.h"
+#include "token_list.h"
 
 #define TOKEN_INPUT_NO_ITEM ((size_t)-1)
 
@@ -38,9 +39,7 @@ void token_input_free(struct token_input *file);
 /* A sequence of tokens, `width` ids each. */
 struct token_rows { const int32_t *ids; size_t count; int encoded; /* ids_encoded, -1 unknown */ };
 
-#define TOKEN_INPUT_NO_ID (-1) /* where a row is shorter than others */
-
-/* The sequences of a tokenizer whose tokens are `least` to `width` ids wide (1: single ids; shorter rows are filled up), one sequence or (`tracks`) one a track. As MidiTok, a single sequence is taken for that of
+/* The sequences of a tokenizer whose tokens are `least` to `width` ids wide (1: single ids; shorter rows are filled up with TOKEN_NONE), one sequence or (`tracks`) one a track. As MidiTok, a single sequence is taken for that of
  * the only track; without any id there are none. *rows: to be freed. 0, or -1 with `why` where the ids are nested in another way. */
 int token_input_arrange(struct token_input *file, size_t least, size_t width, int tracks, struct token_rows **rows, size_t *count, struct reason *why)
     __attribute__((warn_unused_result));

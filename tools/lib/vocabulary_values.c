@@ -7,7 +7,7 @@
 
 #include "grow.h"
 
-#define MOST_TIMES (1 << 17) /* durations: more are no vocabulary */
+#define MOST_TIMES 65000 /* durations: more are no vocabulary, and beat_table.h counts them in 16 bits */
 
 double linspace(double first, double last, int count, int i)
 {

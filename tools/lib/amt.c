@@ -1,0 +1,85 @@
+#include "amt.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "grow.h"
+
+enum { PITCH = 4, VELOCITY = 92, SHIFT = 124, LOWEST = 21, HIGHEST = 108 };
+
+#define SHIFT_SECONDS 0.125
+
+static int by_start(const void *a, const void *b)
+{
+    const struct amt_note *x = a, *y = b;
+    if (x->start != y->start)
+        return x->start < y->start ? -1 : 1;
+    return (x->order > y->order) - (x->order < y->order);
+}
+
+/* Seconds of ascending times: a walk through the tempos. */
+struct clock { const struct midi_file *file; size_t next; int32_t tick; double seconds, seconds_per_tick; };
+
+static double seconds_at(struct clock *clock, int32_t tick)
+{
+    const struct midi_file *file = clock->file;
+    if (tick < clock->tick)
+        return midi_seconds(file, tick);
+    for (; file->ticks_per_second == 0 && clock->next < file->tempo_count && file->tempos[clock->next].time <= tick; clock->next++) {
+        const struct midi_tempo *tempo = &file->tempos[clock->next];
+        clock->seconds += (tempo->time - clock->tick) * clock->seconds_per_tick;
+        clock->tick = tempo->time;
+        clock->seconds_per_tick = tempo->microseconds / 1e6 / file->ticks_per_quarter;
+    }
+    return clock->seconds + (tick - clock->tick) * clock->seconds_per_tick;
+}
+
+static int gather(struct amt_notes *notes, const struct midi_file *file, struct reason *why)
+{
+    if (GROW(notes->list, notes->capacity, file->note_count, why) < 0)
+        return -1;
+    uint32_t count = 0;
+    for (size_t t = 0; t < file->track_count; t++) {
+        const struct midi_track *track = &file->tracks[t];
+        double per_tick = file->ticks_per_second > 0 ? 1 / file->ticks_per_second : MIDI_DEFAULT_TEMPO / 1e6 / file->ticks_per_quarter;
+        struct clock clock = {.file = file, .seconds_per_tick = per_tick};
+        for (size_t i = 0; i < track->note_count; i++, count++) {
+            const struct midi_note *note = &file->notes[track->first_note + i];
+            notes->list[count] = (struct amt_note){seconds_at(&clock, note->start), count, note->pitch, note->velocity};
+        }
+    }
+    if (count > 0)
+        qsort(notes->list, count, sizeof *notes->list, by_start);
+    return 0;
+}
+
+int amt_encode(struct amt_notes *notes, const struct midi_file *file, struct token_list *out, struct reason *why)
+{
+    if (gather(notes, file, why) < 0 || GROW(out->ids, out->capacity, out->count + AMT_MOST, why) < 0)
+        return -1;
+    int32_t *ids = out->ids + out->count;
+    size_t count = 0;
+    double time = 0;
+#define PUT(id) do { if (count < AMT_MOST) ids[count++] = (id); } while (0)
+    for (size_t i = 0; i < file->note_count && count < AMT_MOST; i++) {
+        const struct amt_note *note = &notes->list[i];
+        int in_range = note->pitch >= LOWEST && note->pitch <= HIGHEST;
+        for (double shifts = ceil((note->start - time) / SHIFT_SECONDS); shifts > 0 && count < AMT_MOST; shifts--)
+            PUT(SHIFT);
+        if (in_range)
+            PUT(PITCH + note->pitch - LOWEST);
+        PUT(VELOCITY + (note->velocity / 4 < 31 ? note->velocity / 4 : 31));
+        if (in_range)
+            PUT(PITCH + note->pitch - LOWEST);
+        time = note->start;
+    }
+#undef PUT
+    out->count += count;
+    return 0;
+}
+
+void amt_free(struct amt_notes *notes)
+{
+    free(notes->list);
+    *notes = (struct amt_notes){0};
+}
