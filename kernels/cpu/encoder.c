@@ -215,9 +215,9 @@ static void run_layer(const struct encoder *encoder, size_t index, const size_t 
 
     kernels->linear(&packed->qkv, LINEAR_STORE, rows, encoder->states, stride, encoder->qkv, encoder->qkv_stride);
     for (size_t i = 0; i < texts; i++) {
-        const size_t row = offsets[i] - offsets[0];
-        kernels->attention(offsets[i + 1] - offsets[i], model->heads, hidden / model->heads, encoder->qkv + row * encoder->qkv_stride,
-                           encoder->qkv_stride, encoder->context + row * stride, stride, encoder->scratch);
+        const size_t row = offsets[i] - offsets[0], tokens = offsets[i + 1] - offsets[i];
+        const struct attention text = {.tokens = tokens, .heads = model->heads, .head_size = hidden / model->heads, .queries = tokens};
+        kernels->attention(&text, encoder->qkv + row * encoder->qkv_stride, encoder->qkv_stride, encoder->context + row * stride, stride, encoder->scratch);
     }
     kernels->linear(&packed->output, LINEAR_ADD, rows, encoder->context, stride, encoder->states, stride);
     kernels->layer_norm(rows, hidden, encoder->states, stride, layer->attention_gain, layer->attention_bias, model->epsilon);
