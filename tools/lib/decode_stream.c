@@ -223,7 +223,7 @@ static int note(struct stream *s, struct token token, struct reason *why)
 /* The whole number that a token's value is, as MidiTok reads whatever follows a NoteOn as its velocity; -1 if it is none. */
 static int number_of(const struct stream *s, struct token token)
 {
-    const struct vocabulary *vocabulary = &s->d->vocabulary;
+    const struct vocabulary *vocabulary = s->d->vocabulary;
     switch (token.type) {
     case TOKEN_VELOCITY: return vocabulary->velocities[token.value];
     case TOKEN_PITCH_BEND: return vocabulary->pitch_bends[token.value];
