@@ -41,6 +41,7 @@ static void print_file(const struct midi_file *file)
 {
     printf("format %d division %.17g per quarter", file->format, file->ticks_per_quarter);
     printf(file->ticks_per_second > 0 ? " %.17g per second\n" : "\n", file->ticks_per_second);
+    printf("chunks %zu\n", file->chunk_count);
     if (file->is_damaged)
         printf("damaged %s\n", file->damage.text);
     for (size_t i = 0; i < file->tempo_count; i++)

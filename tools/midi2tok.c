@@ -112,6 +112,7 @@ static int tokenize(struct work *work, struct reason *why)
     struct token_list *tokens = &work->shard.tokens;
     work->midi.lenient = (uint8_t)work->settings.lenient;
     work->midi.want_controls = config->use_sustain_pedals || config->use_pitch_bends;
+    work->midi.want_control_changes = config->use_control_changes;
     if (midi_input_read(work->file.bytes, work->file.count, &work->input, &work->midi, why) < 0)
         return -1;
     if (config->tokenization == AMT)

@@ -61,7 +61,7 @@ static int read_chunk(struct midi_reading *reading, const uint8_t *at, size_t le
         return 0;
     if (midi_track_read(reading, at + 8, at + 8 + length) < 0)
         return -1;
-    reading->chunk++;
+    reading->file->chunk_count = ++reading->chunk;
     return 0;
 }
 
@@ -162,8 +162,9 @@ static int read_file(struct midi_reading *reading)
 int midi_file_read(const uint8_t *bytes, size_t count, struct midi_file *file, struct reason *why)
 {
     struct midi_reading reading = {.file = file, .bytes = bytes, .end = bytes + count, .why = why};
-    file->note_count = file->track_count = file->pedal_count = file->pitch_bend_count = 0;
+    file->note_count = file->track_count = file->pedal_count = file->pitch_bend_count = file->control_count = 0;
     file->tempo_count = file->time_signature_count = file->key_signature_count = file->text_count = 0;
+    file->chunk_count = 0;
     file->ticks_per_second = 0;
     file->is_damaged = 0;
     if (read_file(&reading) < 0 || time_order_structs(&file->order, file->tempos, file->tempo_count, sizeof *file->tempos, why) < 0 ||
@@ -180,11 +181,13 @@ void midi_file_free(struct midi_file *file)
     free(file->time_signatures);
     free(file->pedals);
     free(file->pitch_bends);
+    free(file->controls);
     free(file->key_signatures);
     free(file->texts);
     free(file->open);
     free(file->open_pedals);
     free(file->open_bends);
+    free(file->open_controls);
     free(file->track_reading);
     free(file->spans);
     time_order_free(&file->order);
