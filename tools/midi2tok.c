@@ -111,8 +111,9 @@ static int tokenize(struct work *work, struct reason *why)
     const struct tokenizer_config *config = &work->tokenizer.config;
     struct token_list *tokens = &work->shard.tokens;
     work->midi.lenient = (uint8_t)work->settings.lenient;
-    work->midi.want_controls = config->use_sustain_pedals || config->use_pitch_bends;
-    work->midi.want_control_changes = config->use_control_changes;
+    int words = trained_encoder_cuts(&work->trained, config);
+    work->midi.want_controls = config->use_sustain_pedals || config->use_pitch_bends || words;
+    work->midi.want_control_changes = config->use_control_changes || words;
     if (midi_input_read(work->file.bytes, work->file.count, &work->input, &work->midi, why) < 0)
         return -1;
     if (config->tokenization == AMT)

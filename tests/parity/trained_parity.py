@@ -27,7 +27,7 @@ SETTINGS = [
     ("REMI", "WordPiece", "beat", {"use_programs": True, "use_sustain_pedals": True, "use_pitch_bends": True}),
     ("TSD", "WordPiece", "beat", {}),
     ("TSD", "Unigram", "no", {"use_programs": True}),
-    ("TSD", "BPE", "bar", {"use_programs": True, "use_sustain_pedals": True, "use_control_changes": True, "one_token_stream_for_programs": False}),
+    ("TSD", "BPE", "bar", {"use_sustain_pedals": True, "use_control_changes": True, "control_change_numbers": [1, 7, 10, 11]}),
     ("MIDILike", "BPE", "bar", {"use_programs": True}),
     ("MIDILike", "Unigram", "beat", {"use_sustain_pedals": True}),
     ("MIDILike", "BPE", "no", {"use_programs": True}),
@@ -38,11 +38,18 @@ SETTINGS = [
 ]
 
 
+def encodes(tokenizer, path):
+    try:
+        return bool(tokenizer.encode(Score(path)))
+    except Exception:  # a token that the vocabulary does not have
+        return False
+
+
 def train(name, model, split, extra, paths):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tokenizer = getattr(miditok, name)(miditok.TokenizerConfig(encode_ids_split=split, **(NEEDED.get(name, {}) | extra)))
-        tokenizer.train(vocab_size=len(tokenizer) + 800, model=model, files_paths=paths)
+        tokenizer.train(vocab_size=len(tokenizer) + 800, model=model, files_paths=[path for path in paths if encodes(tokenizer, path)])
     return tokenizer
 
 
@@ -79,6 +86,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", type=int, default=12)
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--only", help="settings of this tokenization alone")
     parser.add_argument("midi2tok")
     parser.add_argument("tok2midi")
     parser.add_argument("folders", nargs="+")
@@ -87,7 +95,7 @@ def main():
     paths = sorted(p for folder in asked.folders for p in Path(folder).rglob("*") if p.suffix.lower() in (".mid", ".midi", ".kar") and loads(p))
     taught, failed = random.Random(1).sample(paths, asked.train), False
     print(f"{'setting':30} {'files':>6} {'equal':>6}  others")
-    for name, model, split, extra in SETTINGS:
+    for name, model, split, extra in (setting for setting in SETTINGS if asked.only in (None, setting[0])):
         with tempfile.TemporaryDirectory() as folder:
             tokenizer, counts, lines = train(name, model, split, extra, taught), Counter(), []
             tokenizer.save(Path(folder) / "tokenizer.json")

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "grid_parts.h"
 #include "grow.h"
 
 #define NEVER INT64_MAX
@@ -48,6 +49,29 @@ static void at_least(int64_t *last, int64_t time)
         *last = time;
 }
 
+/* Whether MidiTok keeps the track that this part is. */
+static int is_kept(const struct grid_part *part, const struct tokenizer_config *config)
+{
+    if (config->use_programs && !config_has_program(&config->programs, part->is_drum ? GRID_DRUMS : part->program))
+        return 0;
+    return part->count > 0 || (config->use_sustain_pedals && part->pedal_count > 0) || (config->use_pitch_bends && part->bend_count > 0) ||
+           (config->use_control_changes && part->control_count > 0);
+}
+
+/* Controls and pitch bends that the tokenizer does not use are still in MidiTok's score, if their track is. */
+static void unused_controls(const struct midi_file *file, const struct grid_score *score, const struct tokenizer_config *config, int64_t *last)
+{
+    for (size_t t = 0; t < file->track_count; t++) {
+        const struct midi_track *track = &file->tracks[t];
+        if (!is_kept(&score->parts[score->part_of[t]], config))
+            continue;
+        if (!config->use_control_changes && track->control_count > 0)
+            at_least(last, on_grid(file, score, file->controls[track->first_control + track->control_count - 1].time));
+        if (!config->use_pitch_bends && track->pitch_bend_count > 0)
+            at_least(last, on_grid(file, score, file->pitch_bends[track->first_pitch_bend + track->pitch_bend_count - 1].time));
+    }
+}
+
 static int64_t last_start(const struct midi_file *file, const struct grid_score *score, const struct tokenizer_config *config)
 {
     int64_t last = 0;
@@ -62,7 +86,8 @@ static int64_t last_start(const struct midi_file *file, const struct grid_score 
     }
     if (score->time_signature_count > 0)
         at_least(&last, score->time_signatures[score->time_signature_count - 1].time);
-    /* What the tokenizer does not use is still in MidiTok's score. */
+    unused_controls(file, score, config, &last);
+    /* So are tempos, keys and markers. */
     if (config->use_tempos && score->tempo_count > 0)
         at_least(&last, score->tempos[score->tempo_count - 1].time);
     else if (!config->use_tempos && file->tempo_count > 0)

@@ -20,6 +20,11 @@ int trained_encoder_open(struct trained_encoder *trained, const char *config_pat
     return result;
 }
 
+int trained_encoder_cuts(const struct trained_encoder *trained, const struct tokenizer_config *config)
+{
+    return trained->model && config->encode_ids_split != SPLIT_NO;
+}
+
 void trained_encoder_sign(const struct trained_encoder *trained, struct text_buffer *text)
 {
     char hex[HASH_HEX + 1];

@@ -17,6 +17,8 @@ struct trained_encoder { struct trained_model *model; struct hash file; struct t
 /* Reads the model of a tokenizer.json, if it has one. 0, or -1 with `why`. */
 int trained_encoder_open(struct trained_encoder *trained, const char *config_path, const struct tokenizer *tokenizer, struct reason *why)
     __attribute__((warn_unused_result));
+/* Whether sequences are cut into words: then the file must be read with its controls, which are looked at for that (token_words.h). */
+int trained_encoder_cuts(const struct trained_encoder *trained, const struct tokenizer_config *config);
 /* Adds what tells one model from another to a signature; nothing without a model. */
 void trained_encoder_sign(const struct trained_encoder *trained, struct text_buffer *text);
 /* encoder_encode, and then its ids to subwords. Appends to `out`, whose times are not kept. */
