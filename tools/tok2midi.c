@@ -15,6 +15,11 @@
 #include "lib/token_input.h"
 #include "lib/tokenizer.h"
 #include "lib/tokenizer_options.h"
+#include "lib/trained_encoder.h"
+
+/* What a trained model's ids may become at most; a subword of a bar is some hundred tokens long, but hardly any is. */
+#define MOST_TOKENS ((size_t)4 * 1024 * 1024)
+#define MOST_TOKENS_AN_ID 8
 
 static const char usage[] =
     "usage: tok2midi [options] IN OUT.mid\n"
@@ -33,19 +38,41 @@ struct settings { struct tokenizer_options tokenizer; size_t item; };
 /* Everything that is made on the way. */
 struct work {
     struct tokenizer tokenizer;
+    struct trained_encoder trained; /* a model of --config's, or none */
     struct token_decoder *decoder;
     struct token_input tokens;
     struct token_rows *rows;
     size_t row_count;
+    struct token_ids base; /* of all sequences, where a model had encoded them */
     struct song song;
     struct text_buffer midi;
 };
+
+/* Sequences of a trained model's ids become such of base ids. In a dataset midi2tok has put them through the model; a token file says so, or MidiTok guesses. */
+static int decode_subwords(struct work *work, const struct settings *settings, struct reason *why)
+{
+    const struct trained_model *model = work->trained.model;
+    for (size_t i = 0; i < work->row_count; i++) {
+        struct token_rows *rows = &work->rows[i];
+        size_t begin = work->base.count, most = MOST_TOKENS + MOST_TOKENS_AN_ID * work->tokens.id_count;
+        int encoded = rows->encoded < 0 && settings->item != TOKEN_INPUT_NO_ITEM ? 1 : rows->encoded;
+        if (trained_model_decode(model, rows->ids, rows->count, encoded, most, &work->base, why) < 0)
+            return -1;
+        rows->count = work->base.count - begin;
+    }
+    size_t begin = 0;
+    for (size_t i = 0; i < work->row_count; begin += work->rows[i++].count)
+        work->rows[i].ids = work->base.ids + begin;
+    return 0;
+}
 
 static int decode(struct work *work, const struct settings *settings, const char *in, struct reason *why)
 {
     if (token_input_read(in, settings->item, &work->tokens, why) < 0 ||
         token_input_arrange(&work->tokens, token_decoder_least_width(work->decoder), token_decoder_width(work->decoder),
                            !config_one_sequence(&work->tokenizer.config), &work->rows, &work->row_count, why) < 0)
+        return -1;
+    if (work->trained.model && decode_subwords(work, settings, why) < 0)
         return -1;
     const struct token_program *programs = work->tokens.program_count > 0 ? work->tokens.programs : NULL;
     if (token_decode(work->decoder, work->rows, work->row_count, programs, work->tokens.program_count, &work->song, why) < 0)
@@ -65,7 +92,8 @@ static int write_midi(const struct work *work, const char *path, struct reason *
 static int convert(struct work *work, const struct settings *settings, const char *in, const char *out)
 {
     struct reason why;
-    if (tokenizer_options_load(&settings->tokenizer, &work->tokenizer, &why) < 0)
+    if (tokenizer_options_load(&settings->tokenizer, &work->tokenizer, &why) < 0 ||
+        trained_encoder_open(&work->trained, settings->tokenizer.config, &work->tokenizer, &why) < 0)
         return usage_error("%s", why.text);
     work->decoder = token_decoder_open(&work->tokenizer);
     if (!work->decoder) {
@@ -89,6 +117,8 @@ static void free_work(struct work *work)
     token_input_free(&work->tokens);
     free(work->rows);
     song_free(&work->song);
+    free(work->base.ids);
+    trained_encoder_free(&work->trained);
     tokenizer_free(&work->tokenizer);
     text_free(&work->midi);
 }

@@ -63,6 +63,49 @@ static int gather_bends(const struct midi_file *file, struct grid_score *score, 
     return 0;
 }
 
+/* Whether a control change that repeats the one before it, at the same time, says nothing new: those of continuous controllers and switches. */
+static int is_state(int number)
+{
+    static const uint8_t states[128] = {[1] = 1, [2] = 1, [4] = 1, [5] = 1, [7] = 1, [8] = 1, [10] = 1, [11] = 1, [64] = 1, [65] = 1, [66] = 1, [67] = 1,
+                                        [68] = 1, [69] = 1, [71] = 1, [72] = 1, [73] = 1, [74] = 1, [75] = 1, [76] = 1, [77] = 1, [78] = 1, [91] = 1,
+                                        [92] = 1, [93] = 1, [94] = 1, [95] = 1};
+    return states[number];
+}
+
+static int add_controls(const struct tokenizer *tokenizer, const struct midi_file *file, struct grid_score *score, const struct midi_track *track,
+                        struct reason *why)
+{
+    if (GROW(score->controls, score->control_capacity, score->control_count + track->control_count, why) < 0)
+        return -1;
+    size_t first = score->control_count;
+    struct midi_control before = {.time = -1};
+    for (size_t i = 0; i < track->control_count; i++) {
+        struct midi_control control = file->controls[track->first_control + i];
+        control.value = tokenizer->nearest_control[control.number][control.value];
+        int repeats = control.time == before.time && control.number == before.number && control.value == before.value && is_state(control.number);
+        before = control;
+        if (repeats || !tokenizer->config.control_change_numbers[control.number])
+            continue;
+        struct grid_change *change = &score->controls[score->control_count++];
+        change->value = control.number * 128 + control.value;
+        if (scaled(file, score, control.time, &change->time, why) < 0)
+            return -1;
+    }
+    grid_round_times(score, score->controls + first, score->control_count - first, sizeof *score->controls);
+    return 0;
+}
+
+static int gather_controls(const struct tokenizer *tokenizer, const struct midi_file *file, struct grid_score *score, size_t part, int merged,
+                           struct reason *why)
+{
+    score->parts[part].first_control = score->control_count;
+    for (size_t t = merged ? 0 : part, end = merged ? file->track_count : part + 1; t < end; t++)
+        if (score->part_of[t] == part && add_controls(tokenizer, file, score, &file->tracks[t], why) < 0)
+            return -1;
+    score->parts[part].control_count = score->control_count - score->parts[part].first_control;
+    return 0;
+}
+
 static int compare_pedals(const void *a, const void *b)
 {
     const struct grid_pedal *x = a, *y = b;
@@ -81,8 +124,13 @@ int grid_gather_effects(const struct tokenizer *tokenizer, const struct midi_fil
             return -1;
         if (tokenizer->config.use_pitch_bends && gather_bends(file, score, p, merged, why) < 0)
             return -1;
+        if (tokenizer->config.use_control_changes && gather_controls(tokenizer, file, score, p, merged, why) < 0)
+            return -1;
         if (part->tracks < 2)
             continue;
+        if (part->control_count > 0 &&
+            time_order_structs(&score->order, score->controls + part->first_control, part->control_count, sizeof *score->controls, why) < 0)
+            return -1;
         if (part->pedal_count > 0)
             qsort(score->pedals + part->first_pedal, part->pedal_count, sizeof *score->pedals, compare_pedals);
         if (part->bend_count > 0 && time_order_structs(&score->order, score->bends + part->first_bend, part->bend_count, sizeof *score->bends, why) < 0)

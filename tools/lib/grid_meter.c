@@ -130,8 +130,8 @@ static int make_sections(const struct tokenizer *tokenizer, struct grid_score *s
         int64_t steps = (int64_t)tokenizer->positions * signature->denominator;
         score->sections[count++] = (struct grid_section){.start = signature->time, .beat = signature->beat, .step = (int32_t)((int64_t)score->quarter * 4 / steps)};
     }
-    if (count == 0)
-        score->sections[count++] = (struct grid_section){.beat = score->quarter};
+    if (count == 0) /* MidiTok takes the vocabulary's beat then, not the score's, which is another in PerTok */
+        score->sections[count++] = (struct grid_section){.beat = tokenizer->positions * (tokenizer->vocabulary.denominator_most / 4)};
     if (count == 1)
         score->sections[0].step = 1;
     for (size_t i = 0; i < count; i++) {

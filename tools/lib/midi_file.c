@@ -162,7 +162,7 @@ static int read_file(struct midi_reading *reading)
 int midi_file_read(const uint8_t *bytes, size_t count, struct midi_file *file, struct reason *why)
 {
     struct midi_reading reading = {.file = file, .bytes = bytes, .end = bytes + count, .why = why};
-    file->note_count = file->track_count = file->pedal_count = file->pitch_bend_count = 0;
+    file->note_count = file->track_count = file->pedal_count = file->pitch_bend_count = file->control_count = 0;
     file->tempo_count = file->time_signature_count = file->key_signature_count = file->text_count = 0;
     file->chunk_count = 0;
     file->ticks_per_second = 0;
@@ -181,11 +181,13 @@ void midi_file_free(struct midi_file *file)
     free(file->time_signatures);
     free(file->pedals);
     free(file->pitch_bends);
+    free(file->controls);
     free(file->key_signatures);
     free(file->texts);
     free(file->open);
     free(file->open_pedals);
     free(file->open_bends);
+    free(file->open_controls);
     free(file->track_reading);
     free(file->spans);
     time_order_free(&file->order);

@@ -34,6 +34,7 @@ struct midi_note { int32_t start, duration; uint8_t pitch, velocity; }; /* in ti
 
 struct midi_pedal { int32_t start, duration; };        /* the sustain pedal is down */
 struct midi_pitch_bend { int32_t time; int16_t value; }; /* -8192 to 8191 */
+struct midi_control { int32_t time; uint8_t number, value; }; /* a control change */
 
 /* The notes that one channel plays with one program within one MTrk chunk. It may have none: a note that never ends, or a lyric (on
  * channel index 15), makes a track too, as in symusic. */
@@ -41,6 +42,7 @@ struct midi_track {
     size_t first_note, note_count;             /* in the file's notes; in order of their starts */
     size_t first_pedal, pedal_count;           /* in the file's pedals, likewise */
     size_t first_pitch_bend, pitch_bend_count; /* in the file's pitch bends, likewise */
+    size_t first_control, control_count;       /* in the file's control changes, likewise */
     uint8_t channel, program;
 };
 
@@ -63,6 +65,7 @@ struct midi_text {
 struct midi_file {
     /* what is wanted, set before reading */
     uint8_t want_controls; /* pedals and pitch bends: else there are none */
+    uint8_t want_control_changes; /* control changes of all numbers, the pedal's too */
     uint8_t lenient;
 
     uint8_t is_damaged;    /* some events were left out, */
@@ -83,14 +86,16 @@ struct midi_file {
     struct midi_text *texts; /* in file order */
     struct midi_pedal *pedals; /* all tracks, end to end */
     struct midi_pitch_bend *pitch_bends; /* all tracks, end to end */
-    size_t note_count, track_count, tempo_count, time_signature_count, key_signature_count, text_count, pedal_count, pitch_bend_count;
+    struct midi_control *controls; /* all tracks, end to end */
+    size_t note_count, track_count, tempo_count, time_signature_count, key_signature_count, text_count, pedal_count, pitch_bend_count, control_count;
 
     /* memory, kept from file to file */
     size_t note_capacity, track_capacity, tempo_capacity, time_signature_capacity, key_signature_capacity, text_capacity, pedal_capacity,
-        pitch_bend_capacity, open_capacity, open_pedal_capacity, open_bend_capacity, span_capacity;
+        pitch_bend_capacity, open_capacity, open_pedal_capacity, open_bend_capacity, control_capacity, open_control_capacity, span_capacity;
     struct midi_open_note *open;
     struct midi_open_pedal *open_pedals;
     struct midi_open_bend *open_bends;
+    struct midi_open_control *open_controls;
     struct midi_track_reading *track_reading;
     struct midi_span *spans;
     struct time_order order;

@@ -18,9 +18,10 @@ struct midi_open_note {
     uint8_t channel, pitch, velocity;
 };
 
-/* Pedals and pitch bends wait until the chunk's tracks are all known. */
+/* Pedals, pitch bends and control changes wait until the chunk's tracks are all known. */
 struct midi_open_pedal { struct midi_pedal pedal; uint16_t track; };
 struct midi_open_bend { struct midi_pitch_bend bend; uint16_t track; };
+struct midi_open_control { struct midi_control control; uint16_t track; };
 
 /* A track of the chunk. What a channel's controllers say before its first note waits in a track without a program, which the channel's next new track becomes. */
 struct chunk_track {
@@ -31,7 +32,7 @@ struct chunk_track {
 struct midi_track_reading {
     struct midi_reading *reading;
     struct midi_file *file;
-    size_t open_count, pedal_count, bend_count, track_count;
+    size_t open_count, pedal_count, bend_count, control_count, track_count;
     uint8_t program[CHANNELS];
     uint16_t now[CHANNELS];       /* the track of the channel's program of now, or NO_TRACK: not looked up yet */
     uint16_t waiting[CHANNELS];   /* the track without a program, or NO_TRACK */
@@ -141,6 +142,15 @@ static int bend_pitch(struct midi_track_reading *track, uint16_t index, const ui
     return 0;
 }
 
+static int change_control(struct midi_track_reading *track, uint16_t index, const uint8_t *data, int32_t time)
+{
+    struct midi_file *file = track->file;
+    if (GROW(file->open_controls, file->open_control_capacity, track->control_count + 1, track->reading->why) < 0)
+        return -1;
+    file->open_controls[track->control_count++] = (struct midi_open_control){{time, data[0], data[1]}, index};
+    return 0;
+}
+
 static int channel_event(struct midi_track_reading *track, uint8_t status, const uint8_t *data, int32_t time)
 {
     unsigned channel = status & 15;
@@ -158,6 +168,8 @@ static int channel_event(struct midi_track_reading *track, uint8_t status, const
         if ((data[0] | data[1]) > 127)
             return midi_damaged(track->reading, data, "a controller's number or value is above 127");
         index = controlled_track(track, channel);
+        if (track->file->want_control_changes && change_control(track, index, data, time) < 0)
+            return -1;
         return track->file->want_controls && data[0] == SUSTAIN_PEDAL ? move_pedal(track, channel, index, data[1] >= 64, time) : 0;
     case 0xc:
         if (data[0] > 127)
@@ -405,11 +417,35 @@ static int place_bends(struct midi_track_reading *track, size_t first)
     return 0;
 }
 
+static int place_controls(struct midi_track_reading *track, size_t first)
+{
+    struct midi_file *file = track->file;
+    size_t total = file->control_count;
+    for (size_t i = 0; i < track->control_count; i++)
+        if (track->tracks[file->open_controls[i].track].at != NOBODY)
+            file->tracks[track->tracks[file->open_controls[i].track].at].control_count++;
+    for (size_t t = first; t < file->track_count; t++) {
+        struct midi_track *to = &file->tracks[t];
+        to->first_control = total;
+        total += to->control_count;
+        to->control_count = 0;
+    }
+    if (GROW(file->controls, file->control_capacity, total, track->reading->why) < 0)
+        return -1;
+    for (size_t i = 0; i < track->control_count; i++) {
+        uint32_t at = track->tracks[file->open_controls[i].track].at;
+        if (at != NOBODY)
+            file->controls[file->tracks[at].first_control + file->tracks[at].control_count++] = file->open_controls[i].control;
+    }
+    file->control_count = total;
+    return 0;
+}
+
 static void begin(struct midi_track_reading *track, struct midi_reading *reading)
 {
     track->reading = reading;
     track->file = reading->file;
-    track->open_count = track->pedal_count = track->bend_count = track->track_count = 0;
+    track->open_count = track->pedal_count = track->bend_count = track->control_count = track->track_count = 0;
     memset(track->program, 0, sizeof track->program);
     memset(track->now, 0xff, sizeof track->now);
     memset(track->waiting, 0xff, sizeof track->waiting);
@@ -431,6 +467,8 @@ int midi_track_read(struct midi_reading *reading, const uint8_t *at, const uint8
     if (read_events(track, at, end) < 0 && !midi_is_forgiven(reading))
         return -1;
     if (place_notes(track) < 0)
+        return -1;
+    if (file->want_control_changes && place_controls(track, first) < 0)
         return -1;
     if (!file->want_controls)
         return 0;

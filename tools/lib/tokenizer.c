@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vocabulary_values.h"
+
 /* The index of the value nearest to `wanted`; halfway, the higher one. */
 static void fill_velocities(struct tokenizer *tokenizer)
 {
@@ -13,6 +15,20 @@ static void fill_velocities(struct tokenizer *tokenizer)
         while (i + 1 < vocabulary->velocity_count && vocabulary->velocities[i + 1] - velocity <= velocity - vocabulary->velocities[i])
             i++;
         tokenizer->nearest_velocity[velocity] = (uint8_t)(vocabulary->velocity_count > 0 ? i : velocity);
+    }
+}
+
+static void fill_controls(struct tokenizer *tokenizer)
+{
+    for (int number = 0; number < 128; number++) {
+        uint8_t values[128];
+        int count = control_values(&tokenizer->config, number, values), i = 0;
+        int as_they_are = count == 128 || !tokenizer->config.control_change_numbers[number];
+        for (int value = 0; value < 128; value++) {
+            while (i + 1 < count && values[i + 1] - value <= value - values[i])
+                i++;
+            tokenizer->nearest_control[number][value] = as_they_are ? (uint8_t)value : values[i];
+        }
     }
 }
 
@@ -73,6 +89,7 @@ int tokenizer_make(struct tokenizer *tokenizer, struct reason *why)
     tokenizer->velocity_ids = vocabulary->of[TOKEN_VELOCITY].ids;
     tokenizer->duration_ids = vocabulary->of[TOKEN_DURATION].ids;
     fill_velocities(tokenizer);
+    fill_controls(tokenizer);
     if (fill_kinds(tokenizer, why) < 0)
         return -1;
     if (config->tokenization == PER_TOK)

@@ -21,6 +21,7 @@ struct tokenizer {
     int32_t positions; /* per beat */
     int note_on_off;
     uint8_t nearest_velocity[128]; /* index into the vocabulary's velocities */
+    uint8_t nearest_control[128][128]; /* control number, value: the value that tokens can say */
     uint8_t kinds[256][8];         /* numerator, log2 of denominator: 1 + index of the time signature in the vocabulary (the first 255), or 0 */
 
     /* ids by what a note has, [program + 1] or index, for quick looking up */
