@@ -109,6 +109,7 @@ Goals
   test             install what the tests take and run them all (TESTS='tests/edits.bats …' for some)
   parity           compare with the reference implementations (MidiTok, tokenizers, sentence-transformers), in a venv of their own
   bench            time against the fastest peers, side by side
+  fuzz             feed made-up files to every reader for FUZZ_SECONDS [60] each, under sanitizers
   help             this text
 
 Variables (make NAME=value, or the environment)
