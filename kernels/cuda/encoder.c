@@ -17,7 +17,7 @@ struct slot {
     struct packing packing;
     size_t image_room, text_room;         /* bytes, texts */
     void *image_host, *image;             /* what the batch is (packing.h) */
-    float *embeddings_host;               /* [text_room, dimension] */
+    float *embeddings_host;               /* [text_room, width] */
     struct embeddings embeddings;         /* [text_room, widest] each */
     cudaEvent_t arrived, computed, ready; /* the image on the device; the embeddings there; the embeddings on the host */
     struct kept_graph graph[GRAPHS];
@@ -26,7 +26,8 @@ struct slot {
 
 struct cuda_encoder {
     struct forward forward;
-    size_t vocabulary;
+    struct table_sizes tables;
+    size_t dimension;
     int graphs;
     cudaStream_t in, compute, out;
     struct slot slot[CUDA_SLOTS];
@@ -98,7 +99,7 @@ static int reserve_slot(const struct cuda_encoder *encoder, struct slot *slot, c
     if (encoder->forward.dense_layers)
         TRY_CUDA(cudaMalloc((void **)&slot->embeddings.other, text_room * row), "memory for embeddings");
     TRY_CUDA(cudaMallocHost(&slot->image_host, image_room), "pinned memory for a batch");
-    TRY_CUDA(cudaMallocHost((void **)&slot->embeddings_host, text_room * forward_dimension(&encoder->forward) * sizeof(float)), "pinned memory for embeddings");
+    TRY_CUDA(cudaMallocHost((void **)&slot->embeddings_host, text_room * forward_width(&encoder->forward) * sizeof(float)), "pinned memory for embeddings");
     slot->image_room = image_room;
     slot->text_room = text_room;
     return 0;
@@ -155,8 +156,9 @@ static int check_model(const struct cuda_model *model, struct reason *why)
     if (model->hidden > HIDDEN_MOST || model->intermediate % HIDDEN_UNIT || model->intermediate > 16 * HIDDEN_MOST || model->vocabulary > INT32_MAX ||
         model->max_tokens < 1 || model->max_tokens > 1 << 20 || model->layers < 1 || model->layers > 1024)
         return explain(why, "a size of this model is beyond the GPU's kernels");
-    if (model->poolings < 1 || model->poolings > CUDA_POOL_MODES)
-        return explain(why, "%zu poolings", model->poolings);
+    const size_t width = model->dense_layers ? model->dense[model->dense_layers - 1].outputs : model->poolings * model->hidden;
+    if (model->poolings < 1 || model->poolings > CUDA_POOL_MODES || model->dimension < 1 || model->dimension > width || model->normalize > width)
+        return explain(why, "embeddings of %zu numbers from %zu poolings", model->dimension, model->poolings);
     return 0;
 }
 
@@ -173,7 +175,8 @@ static void set_sizes(struct forward *forward, const struct cuda_model *model, c
     forward->layers = (int)model->layers;
     forward->longest = (int)model->max_tokens;
     forward->dense_layers = model->dense_layers;
-    forward->normalize = model->normalize;
+    forward->normalize = (int)model->normalize;
+    forward->poolings.skipped = (int)model->skipped;
     forward->poolings.count = (int)model->poolings;
     for (size_t i = 0; i < model->poolings; i++)
         forward->poolings.mode[i] = modes[model->pooling[i]];
@@ -199,7 +202,8 @@ static int start(struct cuda_encoder *encoder, const struct cuda_model *model, c
     encoder->forward.tensor_cores = properties.major >= 8;
     if (settings->precision == CUDA_PRECISION_BF16 && properties.major < 8)
         return explain(why, "%s computes no bf16; f16 and f32 are what it has", properties.name);
-    encoder->vocabulary = model->vocabulary;
+    encoder->tables = (struct table_sizes){model->vocabulary, model->positions};
+    encoder->dimension = model->dimension;
     encoder->graphs = settings->graphs;
     cudaStream_t *streams[] = {&encoder->in, &encoder->compute, &encoder->out};
     for (size_t i = 0; i < sizeof streams / sizeof *streams; i++)
@@ -251,11 +255,6 @@ static struct cuda_encoder *encoder_open(const struct cuda_model *model, const s
     return NULL;
 }
 
-static size_t encoder_dimension(const struct cuda_encoder *encoder)
-{
-    return forward_dimension(&encoder->forward);
-}
-
 /* ---- batches ---- */
 
 static struct kept_graph *find_graph(struct slot *slot)
@@ -303,14 +302,14 @@ static int run_class(struct cuda_encoder *encoder, struct slot *slot, struct rea
     return 0;
 }
 
-static int encoder_begin(struct cuda_encoder *encoder, unsigned number, const int32_t *ids, const size_t *offsets, size_t texts, struct reason *why)
+static int encoder_begin(struct cuda_encoder *encoder, unsigned number, const struct cuda_texts *texts, struct reason *why)
 {
     if (number >= CUDA_SLOTS || encoder->slot[number].busy)
         return explain(why, "%s:%d: slot %u is not free", __FILE__, __LINE__, number);
     struct slot *slot = &encoder->slot[number];
-    TRY(packing_measure(&slot->packing, offsets, texts, (size_t)encoder->forward.longest, why));
+    TRY(packing_measure(&slot->packing, texts->offsets, texts->count, (size_t)encoder->forward.longest, why));
     TRY(reserve(encoder, slot, why));
-    TRY(packing_write(&slot->packing, ids, offsets, encoder->vocabulary, slot->image_host, why));
+    TRY(packing_write(&slot->packing, (struct packed_texts){texts->ids, texts->positions, texts->offsets}, encoder->tables, slot->image_host, why));
     TRY_CUDA(cudaMemcpyAsync(slot->image, slot->image_host, packing_bytes(&slot->packing), cudaMemcpyHostToDevice, encoder->in), "copying a batch to the device");
     TRY_CUDA(cudaEventRecord(slot->arrived, encoder->in), "copying a batch to the device");
     TRY_CUDA(cudaStreamWaitEvent(encoder->compute, slot->arrived, 0), "waiting for a batch");
@@ -318,7 +317,7 @@ static int encoder_begin(struct cuda_encoder *encoder, unsigned number, const in
     TRY_CUDA(cudaEventRecord(slot->computed, encoder->compute), "a forward pass");
     TRY_CUDA(cudaStreamWaitEvent(encoder->out, slot->computed, 0), "waiting for embeddings");
     TRY_CUDA(cudaMemcpyAsync(slot->embeddings_host, forward_result(&encoder->forward, slot->embeddings),
-                             texts * forward_dimension(&encoder->forward) * sizeof(float), cudaMemcpyDeviceToHost, encoder->out),
+                             texts->count * forward_width(&encoder->forward) * sizeof(float), cudaMemcpyDeviceToHost, encoder->out),
              "copying embeddings from the device");
     TRY_CUDA(cudaEventRecord(slot->ready, encoder->out), "copying embeddings from the device");
     slot->busy = 1;
@@ -332,7 +331,9 @@ static int encoder_finish(struct cuda_encoder *encoder, unsigned number, float *
     struct slot *slot = &encoder->slot[number];
     slot->busy = 0;
     TRY_CUDA(cudaEventSynchronize(slot->ready), "waiting for a batch of embeddings");
-    memcpy(embeddings, slot->embeddings_host, (size_t)slot->packing.texts * forward_dimension(&encoder->forward) * sizeof *embeddings);
+    const size_t width = forward_width(&encoder->forward);
+    for (size_t i = 0; i < (size_t)slot->packing.texts; i++)
+        memcpy(embeddings + i * encoder->dimension, slot->embeddings_host + i * width, encoder->dimension * sizeof *embeddings);
     return 0;
 }
 
@@ -370,7 +371,7 @@ static int usable_devices(struct reason *why)
 
 const struct cuda_functions *reprise_cuda(int version)
 {
-    static const struct cuda_functions functions = {.devices = usable_devices, .facts = facts_of, .open = encoder_open, .begin = encoder_begin,
-                                                    .finish = encoder_finish, .dimension = encoder_dimension, .close = encoder_close};
+    static const struct cuda_functions functions = {.devices = usable_devices, .check = check_model, .facts = facts_of, .open = encoder_open, .begin = encoder_begin,
+                                                    .finish = encoder_finish, .close = encoder_close};
     return version == REPRISE_CUDA_VERSION ? &functions : NULL;
 }

@@ -14,7 +14,7 @@ struct forward {
     enum element element;
     int hidden, heads, intermediate, layers, tensor_cores, longest;
     size_t dense_layers;
-    int normalize;
+    int normalize; /* so many numbers to length 1; 0: none */
     struct poolings poolings;
     struct device_weights weights;
     struct matmul_context products;
@@ -32,8 +32,8 @@ int forward_run(const struct forward *forward, const struct packing *packing, co
     __attribute__((warn_unused_result));
 /* Of `to`, the one in which the embeddings end. */
 float *forward_result(const struct forward *forward, struct embeddings to);
-/* Floats of an embedding, and of the widest row between pooling and embedding. */
-size_t forward_dimension(const struct forward *forward);
+/* Floats of a row where the embeddings end, and of the widest row on the way there. */
+size_t forward_width(const struct forward *forward);
 size_t forward_widest(const struct forward *forward);
 
 #endif

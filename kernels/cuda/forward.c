@@ -37,7 +37,7 @@ static int run_head(const struct forward *forward, struct launch launch, struct 
     for (size_t i = 0; i < forward->dense_layers; i++)
         TRY_CUDA(cuda_dense(launch, batch, forward->weights.dense[i], i % 2 ? to.other : to.pooled, i % 2 ? to.pooled : to.other), "the dense head");
     if (forward->normalize)
-        TRY_CUDA(cuda_normalize(launch, batch, (int)forward_dimension(forward), forward_result(forward, to)), "normalization");
+        TRY_CUDA(cuda_normalize(launch, batch, (int)forward_width(forward), forward->normalize, forward_result(forward, to)), "normalization");
     return 0;
 }
 
@@ -58,7 +58,7 @@ float *forward_result(const struct forward *forward, struct embeddings to)
     return forward->dense_layers % 2 ? to.other : to.pooled;
 }
 
-size_t forward_dimension(const struct forward *forward)
+size_t forward_width(const struct forward *forward)
 {
     return forward->dense_layers ? (size_t)forward->weights.dense[forward->dense_layers - 1].outputs : (size_t)forward->poolings.count * (size_t)forward->hidden;
 }

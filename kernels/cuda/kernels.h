@@ -35,7 +35,7 @@ struct batch {
     const int32_t *counts;    /* [BATCH_COUNTS] */
     const struct tile *tiles; /* [tiles] */
     const int32_t *ids;       /* [tokens] */
-    const int32_t *positions; /* [tokens]: place in the text, from 0 */
+    const int32_t *positions; /* [tokens]: rows of the table of positions */
     const int32_t *offsets;   /* [texts + 1]: text i has rows offsets[i] .. offsets[i + 1] */
 };
 
@@ -66,19 +66,20 @@ struct attention_shape { int heads, head_size; const float *distance_bias; int l
 cudaError_t cuda_attention(enum element element, struct launch launch, struct batch batch, struct attention_shape shape, const void *qkv, void *context)
     __attribute__((warn_unused_result));
 
-/* pooled [texts, poolings * hidden], f32: the poolings side by side. */
+/* pooled [texts, poolings * hidden], f32: the poolings side by side. A text's first `skipped` tokens are left out, but never its last one; a weighted mean weighs
+ * a token by its place in the text, from 1. */
 enum pool_mode { POOL_CLS, POOL_MAX, POOL_MEAN, POOL_MEAN_SQRT_LEN, POOL_WEIGHTED_MEAN, POOL_LAST_TOKEN, POOL_MODES };
-struct poolings { int count, mode[POOL_MODES]; };
+struct poolings { int count, mode[POOL_MODES], skipped; };
 cudaError_t cuda_pool(enum element element, struct launch launch, struct batch batch, int hidden, const void *states, struct poolings poolings, float *pooled)
     __attribute__((warn_unused_result));
 
 /* y [texts, outputs] = activation(x weights^T + bias), all f32; bias may be NULL. */
-enum dense_activation { DENSE_IDENTITY, DENSE_TANH, DENSE_RELU, DENSE_GELU };
+enum dense_activation { DENSE_IDENTITY, DENSE_TANH, DENSE_RELU, DENSE_GELU, DENSE_SIGMOID };
 struct dense { int inputs, outputs; const float *weights, *bias; enum dense_activation activation; }; /* [outputs, inputs], [outputs] */
 cudaError_t cuda_dense(struct launch launch, struct batch batch, struct dense dense, const float *x, float *y) __attribute__((warn_unused_result));
 
-/* Rows of x [texts, width] to length 1, f32, in place. */
-cudaError_t cuda_normalize(struct launch launch, struct batch batch, int width, float *x) __attribute__((warn_unused_result));
+/* The first `some` numbers of every row of x [texts, width] to length 1, the others by the same factor; f32, in place. */
+cudaError_t cuda_normalize(struct launch launch, struct batch batch, int width, int some, float *x) __attribute__((warn_unused_result));
 
 /* to [count] in the element's type, from f32. */
 cudaError_t cuda_convert(enum element element, cudaStream_t stream, size_t count, const float *from, void *to) __attribute__((warn_unused_result));

@@ -63,7 +63,7 @@ static struct tile *write_tiles(struct tile *tile, int32_t first, int32_t tokens
     return tile;
 }
 
-int packing_write(const struct packing *packing, const int32_t *ids, const size_t *offsets, size_t vocabulary, void *image, struct reason *why)
+int packing_write(const struct packing *packing, struct packed_texts texts, struct table_sizes sizes, void *image, struct reason *why)
 {
     int32_t *counts = image;
     struct tile *tile = (void *)(counts + BATCH_COUNTS);
@@ -75,11 +75,13 @@ int packing_write(const struct packing *packing, const int32_t *ids, const size_
     for (int32_t i = 0; i < packing->texts; i++) {
         const int32_t first = row;
         begins[i] = first;
-        for (size_t at = offsets[i]; at < offsets[i + 1]; at++, row++) {
-            if (ids[at] < 0 || (size_t)ids[at] >= vocabulary)
-                return explain(why, "token id %d is outside the vocabulary of %zu", (int)ids[at], vocabulary);
-            to[row] = ids[at];
-            positions[row] = row - first;
+        for (size_t at = texts.offsets[i]; at < texts.offsets[i + 1]; at++, row++) {
+            to[row] = texts.ids[at];
+            positions[row] = texts.positions[at];
+            if (to[row] < 0 || (size_t)to[row] >= sizes.vocabulary)
+                return explain(why, "token id %d is outside the vocabulary of %zu", (int)to[row], sizes.vocabulary);
+            if (positions[row] < 0 || (size_t)positions[row] >= sizes.positions)
+                return explain(why, "position %d is outside the table of %zu", (int)positions[row], sizes.positions);
         }
         tile = write_tiles(tile, first, row - first, i);
     }

@@ -29,8 +29,11 @@ size_t packing_bytes(const struct packing *packing);
 size_t packing_bytes_at_most(int tokens);
 /* Where the parts of an image at `image` are: on the host, or on the device. */
 struct batch packing_parts(const struct packing *packing, const void *image);
-/* Writes the image. Ids are checked against the vocabulary: 0, or -1 with `why`. */
-int packing_write(const struct packing *packing, const int32_t *ids, const size_t *offsets, size_t vocabulary, void *image, struct reason *why)
+/* Token ids, the rows of the table of positions that they get, and where each text begins and ends in both. */
+struct packed_texts { const int32_t *ids, *positions; const size_t *offsets; };
+struct table_sizes { size_t vocabulary, positions; };
+/* Writes the image. Ids and positions are checked against the tables' sizes: 0, or -1 with `why`. */
+int packing_write(const struct packing *packing, struct packed_texts texts, struct table_sizes sizes, void *image, struct reason *why)
     __attribute__((warn_unused_result));
 
 #endif

@@ -6,24 +6,24 @@ enum { THREADS = 128, WARPS = THREADS / WARP };
 
 /* ---- pooling ---- */
 
-/* One element of a pooled row: `states` points to its column in the text's first row. */
-template <typename T> static __device__ float pool_column(int mode, const T *states, size_t hidden, int tokens)
+/* One element of a pooled row, over the rows first … tokens - 1: `states` points to its column in the text's first row. */
+template <typename T> static __device__ float pool_column(int mode, const T *states, size_t hidden, int first, int tokens)
 {
-    const float count = static_cast<float>(tokens);
-    float sum = 0, largest = to_float(states[0]);
+    const float count = static_cast<float>(tokens - first);
+    float sum = 0, largest = to_float(states[static_cast<size_t>(first) * hidden]);
     switch (mode) {
     case POOL_CLS: return largest;
     case POOL_LAST_TOKEN: return to_float(states[static_cast<size_t>(tokens - 1) * hidden]);
     case POOL_MAX:
-        for (int t = 1; t < tokens; t++)
+        for (int t = first + 1; t < tokens; t++)
             largest = fmaxf(largest, to_float(states[static_cast<size_t>(t) * hidden]));
         return largest;
     case POOL_WEIGHTED_MEAN:
-        for (int t = 0; t < tokens; t++)
+        for (int t = first; t < tokens; t++)
             sum += static_cast<float>(t + 1) * to_float(states[static_cast<size_t>(t) * hidden]);
-        return sum / (count * (count + 1) / 2);
+        return sum / (static_cast<float>(first + 1 + tokens) * count / 2);
     default:
-        for (int t = 0; t < tokens; t++)
+        for (int t = first; t < tokens; t++)
             sum += to_float(states[static_cast<size_t>(t) * hidden]);
         return mode == POOL_MEAN_SQRT_LEN ? sum / sqrtf(count) : sum / count;
     }
@@ -35,11 +35,12 @@ template <typename T> static __global__ void __launch_bounds__(THREADS) pool_ker
     if (text >= batch.counts[BATCH_TEXTS])
         return;
     const int first = batch.offsets[text], tokens = batch.offsets[text + 1] - first;
+    const int begin = poolings.skipped < tokens ? poolings.skipped : tokens - 1;
     const size_t wide = static_cast<size_t>(hidden);
     for (int mode = 0; mode < poolings.count; mode++)
         for (int i = static_cast<int>(threadIdx.x); i < hidden; i += THREADS)
             pooled[(static_cast<size_t>(text) * static_cast<size_t>(poolings.count) + static_cast<size_t>(mode)) * wide + static_cast<size_t>(i)] =
-                pool_column(poolings.mode[mode], states + static_cast<size_t>(first) * wide + i, wide, tokens);
+                pool_column(poolings.mode[mode], states + static_cast<size_t>(first) * wide + i, wide, begin, tokens);
 }
 
 cudaError_t cuda_pool(enum element element, struct launch launch, struct batch batch, int hidden, const void *states, struct poolings poolings, float *pooled)
@@ -66,6 +67,7 @@ static __device__ float activate(dense_activation activation, float x)
     switch (activation) {
     case DENSE_TANH: return tanhf(x);
     case DENSE_RELU: return fmaxf(x, 0);
+    case DENSE_SIGMOID: return 1 / (1 + expf(-x));
     case DENSE_GELU: return 0.5f * x * (1 + erff(x * 0.70710678f));
     default: return x;
     }
@@ -105,14 +107,14 @@ cudaError_t cuda_dense(struct launch launch, struct batch batch, struct dense de
 
 /* ---- length 1 ---- */
 
-static __global__ void __launch_bounds__(THREADS) normalize_kernel(batch batch, int width, float *x)
+static __global__ void __launch_bounds__(THREADS) normalize_kernel(batch batch, int width, int some, float *x)
 {
     const int text = static_cast<int>(blockIdx.x);
     if (text >= batch.counts[BATCH_TEXTS])
         return;
     float *sums = reinterpret_cast<float *>(shared_memory()); /* [WARPS] */
     float *row = x + static_cast<size_t>(text) * static_cast<size_t>(width), squares = 0;
-    for (int i = static_cast<int>(threadIdx.x); i < width; i += THREADS)
+    for (int i = static_cast<int>(threadIdx.x); i < some; i += THREADS)
         squares += row[i] * row[i];
     squares = warp_sum(squares);
     if (threadIdx.x % WARP == 0)
@@ -126,7 +128,7 @@ static __global__ void __launch_bounds__(THREADS) normalize_kernel(batch batch, 
         row[i] /= length;
 }
 
-cudaError_t cuda_normalize(struct launch launch, struct batch batch, int width, float *x)
+cudaError_t cuda_normalize(struct launch launch, struct batch batch, int width, int some, float *x)
 {
-    return launch_kernel(normalize_kernel, dim3(blocks_for(launch.texts, 1)), THREADS, WARPS * sizeof(float), launch.stream, batch, width, x);
+    return launch_kernel(normalize_kernel, dim3(blocks_for(launch.texts, 1)), THREADS, WARPS * sizeof(float), launch.stream, batch, width, some, x);
 }

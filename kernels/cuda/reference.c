@@ -82,21 +82,21 @@ void reference_attention(struct batch batch, struct attention_shape shape, const
     }
 }
 
-static double pooled_value(int mode, int tokens, int hidden, const float *column)
+static double pooled_value(int mode, int first, int tokens, int hidden, const float *column)
 {
-    double sum = 0, largest = (double)column[0];
-    for (int t = 0; t < tokens; t++) {
+    double sum = 0, largest = (double)column[first * hidden];
+    for (int t = first; t < tokens; t++) {
         const double value = (double)column[t * hidden];
         sum += mode == POOL_WEIGHTED_MEAN ? (t + 1) * value : value;
         largest = fmax(largest, value);
     }
     switch (mode) {
-    case POOL_CLS: return (double)column[0];
+    case POOL_CLS: return (double)column[first * hidden];
     case POOL_LAST_TOKEN: return (double)column[(tokens - 1) * hidden];
     case POOL_MAX: return largest;
-    case POOL_WEIGHTED_MEAN: return sum / (tokens * (tokens + 1.0) / 2);
-    case POOL_MEAN_SQRT_LEN: return sum / sqrt(tokens);
-    default: return sum / tokens;
+    case POOL_WEIGHTED_MEAN: return sum / (tokens * (tokens + 1.0) / 2 - first * (first + 1.0) / 2);
+    case POOL_MEAN_SQRT_LEN: return sum / sqrt(tokens - first);
+    default: return sum / (tokens - first);
     }
 }
 
@@ -106,7 +106,7 @@ void reference_pool(struct batch batch, int hidden, const float *states, struct 
         const int first = batch.offsets[text], tokens = batch.offsets[text + 1] - first;
         for (int mode = 0; mode < poolings.count; mode++)
             for (int i = 0; i < hidden; i++)
-                *pooled++ = (float)pooled_value(poolings.mode[mode], tokens, hidden, states + (size_t)first * (size_t)hidden + i);
+                *pooled++ = (float)pooled_value(poolings.mode[mode], poolings.skipped < tokens ? poolings.skipped : tokens - 1, tokens, hidden, states + (size_t)first * (size_t)hidden + i);
     }
 }
 
@@ -129,16 +129,17 @@ void reference_dense(struct batch batch, struct dense dense, const float *x, flo
         const double value = (double)y[i];
         y[i] = dense.activation == DENSE_TANH   ? (float)tanh(value)
                : dense.activation == DENSE_RELU ? (float)fmax(value, 0)
+               : dense.activation == DENSE_SIGMOID ? (float)(1 / (1 + exp(-value)))
                : dense.activation == DENSE_GELU ? (float)gelu(value)
                                                 : y[i];
     }
 }
 
-void reference_normalize(struct batch batch, int width, float *x)
+void reference_normalize(struct batch batch, int width, int some, float *x)
 {
     for (int text = 0; text < batch.counts[BATCH_TEXTS]; text++, x += width) {
         double squares = 0;
-        for (int i = 0; i < width; i++)
+        for (int i = 0; i < some; i++)
             squares += (double)x[i] * (double)x[i];
         for (int i = 0; i < width; i++)
             x[i] = (float)((double)x[i] / fmax(sqrt(squares), 1e-12));

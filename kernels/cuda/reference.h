@@ -12,7 +12,7 @@ void reference_gelu(struct batch batch, int width, float *x);
 void reference_attention(struct batch batch, struct attention_shape shape, const float *qkv, float *context);
 void reference_pool(struct batch batch, int hidden, const float *states, struct poolings poolings, float *pooled);
 void reference_dense(struct batch batch, struct dense dense, const float *x, float *y);
-void reference_normalize(struct batch batch, int width, float *x);
+void reference_normalize(struct batch batch, int width, int some, float *x);
 /* y [rows, outputs] = x weights^T + bias; tanh_gelu: then GELU by the hyperbolic tangent (matmul.h). */
 void reference_linear(int rows, int inputs, int outputs, const float *weights, const float *bias, int tanh_gelu, const float *x, float *y);
 

@@ -12,6 +12,7 @@ struct upload {
     cudaStream_t stream;
     char *memory;   /* NULL: sizes alone */
     float *staging; /* [STAGED], where f32 waits to be converted; NULL for f32 */
+    float *scratch; /* [STAGED], on the host */
     size_t at;      /* bytes */
     struct reason *why;
 };
@@ -105,21 +106,50 @@ static int put_layer(struct upload *upload, struct device_layer *to, const struc
 static int put_dense(struct upload *upload, struct dense *to, const struct cuda_dense_layer *dense)
 {
     static const enum dense_activation activations[] = {
-        [CUDA_IDENTITY] = DENSE_IDENTITY, [CUDA_TANH] = DENSE_TANH, [CUDA_RELU] = DENSE_RELU, [CUDA_GELU] = DENSE_GELU};
+        [CUDA_IDENTITY] = DENSE_IDENTITY, [CUDA_TANH] = DENSE_TANH, [CUDA_RELU] = DENSE_RELU, [CUDA_GELU] = DENSE_GELU,
+        [CUDA_SIGMOID] = DENSE_SIGMOID};
     *to = (struct dense){.inputs = (int)dense->inputs, .outputs = (int)dense->outputs, .activation = activations[dense->activation]};
     TRY(put_floats(upload, &to->weights, dense->weights, dense->inputs * dense->outputs));
     return dense->bias ? put_floats(upload, &to->bias, dense->bias, dense->outputs) : 0;
 }
 
+/* The word embeddings, as many rows at a time as scratch [STAGED] holds. */
+static int put_words(struct upload *upload, const void **to, const struct cuda_model *model)
+{
+    struct reason *why = upload->why;
+    const size_t at_a_time = STAGED / model->hidden;
+    char *at = place(upload, model->vocabulary * model->hidden, element_size(upload->element));
+    *to = at;
+    for (size_t first = 0; upload->memory && first < model->vocabulary; first += at_a_time) {
+        const size_t some = model->vocabulary - first < at_a_time ? model->vocabulary - first : at_a_time;
+        const float *rows = model->source.words(model->source.context, first, some, upload->scratch);
+        TRY(fill(upload, at, first * model->hidden, rows, some * model->hidden, upload->element));
+        TRY_CUDA(cudaStreamSynchronize(upload->stream), "copying word embeddings to the device"); /* scratch is written again */
+    }
+    return 0;
+}
+
+static int put_layers(struct upload *upload, struct device_weights *weights, const struct cuda_model *model)
+{
+    struct reason *why = upload->why;
+    for (size_t i = 0; i < model->layers; i++) {
+        struct cuda_layer layer = {0};
+        if (upload->memory && model->source.layer(model->source.context, i, &layer, why) < 0)
+            return -1;
+        TRY(put_layer(upload, &weights->layer[i], &layer, model));
+        TRY_CUDA(cudaStreamSynchronize(upload->stream), "copying a layer to the device"); /* it goes with the next call */
+    }
+    return 0;
+}
+
 static int put_all(struct upload *upload, struct device_weights *weights, const struct cuda_model *model)
 {
-    TRY(put(upload, &weights->tables.words, model->words, model->vocabulary * model->hidden));
-    TRY(put(upload, &weights->tables.positions, model->positions, model->max_tokens * model->hidden));
+    TRY(put_words(upload, &weights->tables.words, model));
+    TRY(put(upload, &weights->tables.positions, model->position_rows, model->positions * model->hidden));
     if (model->types)
         TRY(put(upload, &weights->tables.types, model->types, model->hidden));
     TRY(put_norm(upload, &weights->embedding_norm, model->embedding_gain, model->embedding_bias, model->hidden, model->epsilon));
-    for (size_t i = 0; i < model->layers; i++)
-        TRY(put_layer(upload, &weights->layer[i], &model->layer[i], model));
+    TRY(put_layers(upload, weights, model));
     if (model->distance_bias)
         TRY(put_floats(upload, &weights->distance_bias, model->distance_bias, model->heads * (2 * model->max_tokens - 1)));
     for (size_t i = 0; i < model->dense_layers; i++)
@@ -145,11 +175,15 @@ int weights_upload(struct device_weights *weights, const struct cuda_model *mode
 {
     struct upload upload = {.element = element, .stream = stream, .why = why};
     *weights = (struct device_weights){.layer = calloc(model->layers, sizeof *weights->layer), .dense = calloc(model->dense_layers + 1, sizeof *weights->dense)};
-    if (!weights->layer || !weights->dense)
+    upload.scratch = malloc(STAGED * sizeof *upload.scratch);
+    if (!weights->layer || !weights->dense || !upload.scratch) {
+        free(upload.scratch);
         return explain(why, "out of memory");
+    }
     const int result = put_in_memory(&upload, weights, model);
     if (upload.staging)
         (void)cudaFree(upload.staging);
+    free(upload.scratch);
     return result;
 }
 

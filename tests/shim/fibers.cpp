@@ -10,6 +10,14 @@
 #include "cuda_runtime.h"
 
 #if defined(__SANITIZE_ADDRESS__)
+#define SHIM_ASAN 1
+#elif defined(__has_feature) /* clang */
+#if __has_feature(address_sanitizer)
+#define SHIM_ASAN 1
+#endif
+#endif
+
+#if SHIM_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #define STACK (256 * 1024)
@@ -61,7 +69,7 @@ struct block_state {
 void to_scheduler(bool for_good)
 {
     fiber *self = block.running;
-#if defined(__SANITIZE_ADDRESS__)
+#if SHIM_ASAN
     void *fake = nullptr;
     __sanitizer_start_switch_fiber(for_good ? nullptr : &fake, block.scheduler_bottom, block.scheduler_size);
     swapcontext(&self->context, &block.scheduler);
@@ -76,7 +84,7 @@ void to_fiber(fiber *next)
 {
     block.running = next;
     threadIdx = {next->index, 0, 0};
-#if defined(__SANITIZE_ADDRESS__)
+#if SHIM_ASAN
     __sanitizer_start_switch_fiber(&block.scheduler_fake_stack, next->stack.get(), STACK);
     swapcontext(&block.scheduler, &next->context);
     __sanitizer_finish_switch_fiber(block.scheduler_fake_stack, nullptr, nullptr);
@@ -87,7 +95,7 @@ void to_fiber(fiber *next)
 
 void fiber_main()
 {
-#if defined(__SANITIZE_ADDRESS__)
+#if SHIM_ASAN
     __sanitizer_finish_switch_fiber(nullptr, &block.scheduler_bottom, &block.scheduler_size);
 #endif
     (*block.thread)();
@@ -99,7 +107,7 @@ void start(fiber *fiber, unsigned index)
 {
     if (!fiber->stack)
         fiber->stack.reset(new unsigned char[STACK]);
-#if defined(__SANITIZE_ADDRESS__)
+#if SHIM_ASAN
     __asan_unpoison_memory_region(fiber->stack.get(), STACK);
 #endif
     fiber->index = index;

@@ -1,5 +1,6 @@
 /* Memory, streams, events and graphs of the stand-in (cuda_runtime_api.h). Everything is queued; who waits, works. */
 #include <chrono>
+#include <cstdio>
 #include <deque>
 #include <map>
 #include <memory>
