@@ -17,8 +17,16 @@
 struct model_folder; /* tools/lib/model_folder.h: configuration and mapped weights */
 struct encoder;
 
+/* Of the calculation, the lowest last. What bf16 and int8 mean is said in kernels/cpu/reduced.h. */
+enum precision { PRECISION_F32, PRECISION_BF16, PRECISION_INT8, PRECISIONS };
+
+const char *precision_name(enum precision precision);
+int precision_from_name(const char *name); /* -1: there is none of that name */
+/* The one that is computed in where `wanted` is asked for: where the machine lacks the instructions, the next higher one. */
+enum precision encoder_precision(enum precision wanted);
+
 /* Packs the weights for this machine. NULL with `why`. The model must outlive the encoder. */
-struct encoder *encoder_open(const struct model_folder *model, struct reason *why) __attribute__((warn_unused_result));
+struct encoder *encoder_open(const struct model_folder *model, enum precision precision, struct reason *why) __attribute__((warn_unused_result));
 
 /* Embeds `texts` texts: text i has token ids ids[offsets[i]] .. ids[offsets[i+1]-1], special tokens included, at least one and at most
  * encoder_max_tokens. Writes embeddings [texts, encoder_dimension], row-major. 0, or -1 with `why`. */

@@ -34,7 +34,7 @@ static const char usage[] =
     "  --model FOLDER    a sentence encoder: config.json, model.safetensors, vocab.txt, and sentence-transformers' files\n"
     "  --pooling NAME    cls, max, mean, mean_sqrt_len_tokens, weightedmean or lasttoken (as the folder says)\n"
     "  --normalize 0|1   whether embeddings get length 1 (as the folder says)\n"
-    "  --precision NAME  of the calculation: f32\n"
+    "  --precision NAME  of the calculation: f32 (the default), bf16 or int8; the next higher one where the machine lacks the instructions\n"
     "  --batch-size N    texts at a time, and between reports of progress (32); the result does not depend on it\n"
     "  --output WHAT     embeddings (the default), or ids: the token ids of each line, as a JSON list a line\n"
     "  --reuse FILE      finished shards, one a line: embeddings that they hold are copied\n"
@@ -46,11 +46,30 @@ struct options {
     const char *model, *reuse, *expected;
     struct model_settings settings;
     struct guard_limits limits;
+    enum precision wanted, precision; /* that is asked for, and that this machine computes in */
     size_t batch;
     int ids, signature;
 };
 
 /* ---- options ---- */
+
+static int read_precision(const char *value, struct options *options)
+{
+    const int wanted = precision_from_name(value);
+    if (wanted < 0)
+        return usage_error("PRECISION=%s: unknown; accepted: f32, bf16, int8", value);
+    options->wanted = (enum precision)wanted;
+    options->precision = encoder_precision(options->wanted);
+    return 0;
+}
+
+/* Said once in a build: by the call that asks for the signature, not by each that is told it. */
+static void warn_of_precision(const struct options *options)
+{
+    if (options->precision != options->wanted && !options->expected)
+        message(MESSAGE_WARNING, NULL, "PRECISION=%s: this machine has no instructions for it, so it computes in %s", precision_name(options->wanted),
+                precision_name(options->precision));
+}
 
 static int read_choice(const char *name, const char *value, struct options *options)
 {
@@ -64,7 +83,7 @@ static int read_choice(const char *name, const char *value, struct options *opti
         return (value[0] == '0' || value[0] == '1') && !value[1] ? 0 : usage_error("NORMALIZE=%s: unknown; accepted: 0, 1", value);
     }
     if (strcmp(name, "precision") == 0)
-        return strcmp(value, "f32") == 0 ? 0 : usage_error("PRECISION=%s: unknown; accepted: f32", value);
+        return read_precision(value, options);
     if (strcmp(name, "output") == 0) {
         options->ids = strcmp(value, "ids") == 0;
         return options->ids || strcmp(value, "embeddings") == 0 ? 0 : usage_error("--output %s: unknown; accepted: embeddings, ids", value);
@@ -133,13 +152,13 @@ struct embedder {
     struct progress_items items; /* what is done of this call */
 };
 
-static int signature_of(const struct model_folder *model, char hex[HASH_HEX + 1], struct reason *why)
+static int signature_of(const struct model_folder *model, enum precision precision, char hex[HASH_HEX + 1], struct reason *why)
 {
     struct hash_state *state = hash_start();
     if (!state)
         return fail(why, "out of memory");
     char algorithm[64];
-    snprintf(algorithm, sizeof algorithm, "text2emb %d f32", ALGORITHM);
+    snprintf(algorithm, sizeof algorithm, "text2emb %d %s", ALGORITHM, precision_name(precision));
     hash_add_string(state, algorithm);
     model_folder_hash(model, MODEL_EMBEDDINGS, state);
     hash_to_hex(hash_end(state), hex);
@@ -157,7 +176,7 @@ static void close_embedder(struct embedder *embedder)
 static int open_embedder(struct embedder *embedder, const struct options *options, const struct model_folder *model, struct reason *why)
 {
     *embedder = (struct embedder){.model = model, .batch = options->batch};
-    if (!options->ids && !(embedder->encoder = encoder_open(model, why))) {
+    if (!options->ids && !(embedder->encoder = encoder_open(model, options->precision, why))) {
         close_embedder(embedder);
         return -1;
     }
@@ -374,7 +393,7 @@ static int embed_guarded(const struct options *options, const struct model_folde
 {
     struct reason why;
     char signature[HASH_HEX + 1];
-    int status = signature_of(model, signature, &why);
+    int status = signature_of(model, options->precision, signature, &why);
     if (status == 0 && options->expected && strcmp(options->expected, signature) != 0)
         status = fail(&why, "changed during the run; run make again");
     if (status < 0) {
@@ -405,6 +424,7 @@ int main(int argc, char **argv)
         message(MESSAGE_ERROR, NULL, "%s", why.text);
         return 2;
     }
+    warn_of_precision(&options);
     struct model_folder *model = model_folder_open(options.model, &options.settings, &why);
     if (!model) {
         message(MESSAGE_ERROR, options.model, "%s", why.text);
@@ -412,7 +432,7 @@ int main(int argc, char **argv)
     }
     if (options.signature) {
         char signature[HASH_HEX + 1];
-        status = signature_of(model, signature, &why) < 0 || puts(signature) < 0 || fflush(stdout);
+        status = signature_of(model, options.precision, signature, &why) < 0 || puts(signature) < 0 || fflush(stdout);
         if (status)
             message(MESSAGE_ERROR, options.model, "the signature cannot be printed");
     } else {
