@@ -9,6 +9,7 @@
 #include "../../tools/lib/model_folder.h"
 #include "head.h"
 #include "kernels.h"
+#include "reduced_layers.h"
 
 enum { PACK_TOKENS = 112 }; /* a pack is closed when it has this many rows: enough to use each weight often, few enough for the second-level cache */
 #define UP_BYTES 1048576    /* the widest activations are made for so many rows at a time that they stay in that cache */
@@ -31,6 +32,7 @@ struct encoder {
     float *words;                            /* [hidden], where word embeddings must be converted */
     int32_t *places;                         /* [max_tokens]: positions of a text's tokens */
     struct head *head;
+    struct reduced_layers *reduced;          /* NULL in f32; else the layers are run there, and only `states` of the above is used */
 };
 
 /* An odd number of cache lines, so that the rows of a tile do not fall into the same sets of the first-level cache. */
@@ -139,6 +141,10 @@ static int reserve(struct encoder *encoder, size_t rows, struct reason *why)
         return 0;
     free_buffers(encoder);
     encoder->states = make_buffer(rows * encoder->stride);
+    if (encoder->reduced) {
+        encoder->rows = encoder->states ? rows : 0;
+        return encoder->states ? 0 : fail(why, "out of memory for %zu tokens", rows);
+    }
     encoder->qkv = make_buffer(rows * encoder->qkv_stride);
     encoder->context = make_buffer(rows * encoder->stride);
     const size_t longest = rows < model->max_tokens ? rows : model->max_tokens;
@@ -159,7 +165,7 @@ static int make_fixed_buffers(struct encoder *encoder, struct reason *why)
     encoder->up_rows = UP_BYTES / sizeof(float) / encoder->up_stride / tile * tile;
     if (encoder->up_rows < tile)
         encoder->up_rows = tile;
-    encoder->up = make_buffer(encoder->up_rows * encoder->up_stride);
+    encoder->up = make_buffer(encoder->reduced ? 1 : encoder->up_rows * encoder->up_stride);
     encoder->words = calloc(model->hidden, sizeof *encoder->words);
     encoder->places = calloc(model->max_tokens, sizeof *encoder->places);
     if (!encoder->up || !encoder->words || !encoder->places)
@@ -167,7 +173,17 @@ static int make_fixed_buffers(struct encoder *encoder, struct reason *why)
     return (encoder->head = head_open(model, why)) ? 0 : -1;
 }
 
-struct encoder *encoder_open(const struct model_folder *model, struct reason *why)
+/* The weights, in the precision that this machine computes in. */
+static int open_layers(struct encoder *encoder, enum precision precision, struct reason *why)
+{
+    struct reduced kernels;
+    if (!reduced_choose(precision, &kernels))
+        return pack_weights(encoder, why);
+    encoder->reduced = reduced_layers_open(encoder->model, &kernels, why);
+    return encoder->reduced ? 0 : -1;
+}
+
+struct encoder *encoder_open(const struct model_folder *model, enum precision precision, struct reason *why)
 {
     struct encoder *encoder = calloc(1, sizeof *encoder);
     if (!encoder) {
@@ -176,7 +192,7 @@ struct encoder *encoder_open(const struct model_folder *model, struct reason *wh
     }
     encoder->model = model;
     encoder->kernels = kernels_choose(why);
-    if (!encoder->kernels || pack_weights(encoder, why) < 0 || make_fixed_buffers(encoder, why) < 0) {
+    if (!encoder->kernels || open_layers(encoder, precision, why) < 0 || make_fixed_buffers(encoder, why) < 0) {
         encoder_close(encoder);
         return NULL;
     }
@@ -192,6 +208,7 @@ void encoder_close(struct encoder *encoder)
     free(encoder->words);
     free(encoder->places);
     head_close(encoder->head);
+    reduced_layers_close(encoder->reduced);
     free(encoder->layer);
     if (encoder->weights)
         munmap(encoder->weights, encoder->weight_bytes);
@@ -252,6 +269,8 @@ static int run_pack(struct encoder *encoder, const int32_t *ids, const size_t *o
     for (size_t i = 0; i < texts; i++)
         if (embed(encoder, ids + offsets[i], offsets[i + 1] - offsets[i], encoder->states + (offsets[i] - offsets[0]) * encoder->stride, why) < 0)
             return -1;
+    if (encoder->reduced)
+        return reduced_layers_run(encoder->reduced, offsets, texts, ROWS_ALL, encoder->states, encoder->stride, why);
     for (size_t layer = 0; layer < encoder->model->layers; layer++)
         run_layer(encoder, layer, offsets, texts);
     return 0;
