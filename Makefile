@@ -166,6 +166,7 @@ PEERS ?= data/peers
 parity bench: programs test-programs
 	@setup/install-packages setup/packages-parity.txt
 	@setup/fetch-peers setup/requirements-peers.txt "$(PEERS)"
+	@setup/fetch-model all-mpnet-base-v2 data/models/all-mpnet-base-v2
 	@BUILD=$(BUILD) PEERS="$(PEERS)" tests/$@/run
 
 restart:
@@ -237,6 +238,10 @@ $(LIBRARY) $(KERNELS):
 	$(Q)ar rcs $@ $^
 
 LIBS = -lcjson -lxxhash -lutf8proc -lz -lm
+# libsmf writes MIDI files. Its header takes glib's, which are no part of this project: no warnings of them.
+SMF_USERS := $(B)/tok2midi
+$(B)/tools/lib/smf_chunk.o: OBJECT_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags smf))
+$(SMF_USERS): LIBS += -lsmf -lglib-2.0
 $(ENCODING): $(KERNELS)
 $(PROGRAMS:%=$(B)/%): $(B)/%: $(B)/tools/%.o $(LIBRARY)
 $(TEST_PROGRAMS:%=$(B)/tests/%): $(B)/tests/%: $(B)/tests/%.o $(LIBRARY)

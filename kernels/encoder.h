@@ -4,7 +4,8 @@
  * Promise: a text's embedding has the same bits alone, in any batch, in any order and in any number of processes (of the same
  * instruction set). No text is ever padded.
  *
- * Architecture: BERT (Devlin et al. 2018, arXiv 1810.04805; post-layer-norm, GELU by erf), pooling and normalization as sentence-transformers defines them (Reimers & Gurevych 2019, arXiv 1908.10084). */
+ * Architectures: BERT (Devlin et al. 2018, arXiv 1810.04805; post-layer-norm, GELU by erf) and its kin, as model_folder.h lists them; pooling, dense layers and normalization
+ * as sentence-transformers defines them (Reimers & Gurevych 2019, arXiv 1908.10084). */
 #ifndef REPRISE_ENCODER_H
 #define REPRISE_ENCODER_H
 
@@ -22,6 +23,9 @@ struct encoder *encoder_open(const struct model_folder *model, struct reason *wh
 /* Embeds `texts` texts: text i has token ids ids[offsets[i]] .. ids[offsets[i+1]-1], special tokens included, at least one and at most
  * encoder_max_tokens. Writes embeddings [texts, encoder_dimension], row-major. 0, or -1 with `why`. */
 int encoder_forward(struct encoder *encoder, const int32_t *ids, const size_t *offsets, size_t texts, float *embeddings, struct reason *why) __attribute__((warn_unused_result));
+
+/* The last layer's states of every token instead: states [offsets[texts] - offsets[0], hidden], row-major, text behind text. 0, or -1 with `why`. */
+int encoder_states(struct encoder *encoder, const int32_t *ids, const size_t *offsets, size_t texts, float *states, struct reason *why) __attribute__((warn_unused_result));
 
 size_t encoder_dimension(const struct encoder *encoder);
 size_t encoder_max_tokens(const struct encoder *encoder);

@@ -28,6 +28,7 @@
 #include "lib/token_file.h"
 #include "lib/tokenizer.h"
 #include "lib/tokenizer_options.h"
+#include "lib/trained_encoder.h"
 #include "lib/whole_file.h"
 
 /* To be raised whenever the same file gives other tokens or another record than before. */
@@ -68,6 +69,7 @@ struct work {
     struct tokenizer tokenizer;
     struct encoder encoder;
     struct amt_notes amt;
+    struct trained_encoder trained; /* a model of --config's, or none */
     struct tok_shard shard;
     struct text_buffer record;
 };
@@ -80,6 +82,7 @@ static void free_work(struct work *work)
     midi_file_free(&work->midi);
     encoder_free(&work->encoder);
     amt_free(&work->amt);
+    trained_encoder_free(&work->trained);
     tokenizer_free(&work->tokenizer);
     tok_shard_free(&work->shard);
     text_free(&work->record);
@@ -95,6 +98,7 @@ static int signature_of(const struct work *work, char hex[HASH_HEX + 1], struct 
                 tokenization_names[work->tokenizer.config.tokenization]);
     if (work->tokenizer.config.tokenization != AMT)
         tokenizer_config_write_fields(&work->tokenizer.config, &text);
+    trained_encoder_sign(&work->trained, &text);
     int result = text.failed ? fail(why, "out of memory") : 0;
     hash_to_hex(hash_bytes(text.bytes, text.count), hex);
     text_free(&text);
@@ -107,8 +111,9 @@ static int tokenize(struct work *work, struct reason *why)
     const struct tokenizer_config *config = &work->tokenizer.config;
     struct token_list *tokens = &work->shard.tokens;
     work->midi.lenient = (uint8_t)work->settings.lenient;
-    work->midi.want_controls = config->use_sustain_pedals || config->use_pitch_bends;
-    work->midi.want_control_changes = config->use_control_changes;
+    int words = trained_encoder_cuts(&work->trained, config);
+    work->midi.want_controls = config->use_sustain_pedals || config->use_pitch_bends || words;
+    work->midi.want_control_changes = config->use_control_changes || words;
     if (midi_input_read(work->file.bytes, work->file.count, &work->input, &work->midi, why) < 0)
         return -1;
     if (config->tokenization == AMT)
@@ -116,7 +121,8 @@ static int tokenize(struct work *work, struct reason *why)
     long sequences = encoder_prepare(&work->encoder, &work->tokenizer, &work->midi, why);
     size_t most = tokens->count + MOST_TOKENS(work->file.count) * (size_t)work->shard.columns;
     for (long i = 0; i < sequences; i++)
-        if (encoder_encode(&work->encoder, &work->tokenizer, i, most, tokens, why) < 0 || tok_shard_end_sequence(&work->shard, why) < 0)
+        if (trained_encoder_encode(&work->trained, &work->encoder, &work->tokenizer, &work->midi, i, most, tokens, why) < 0 ||
+            tok_shard_end_sequence(&work->shard, why) < 0)
             return -1;
     return sequences < 0 ? -1 : 0;
 }
@@ -126,7 +132,7 @@ static int tokenize(struct work *work, struct reason *why)
 static int write_token_file(const struct work *work, const char *path, struct reason *why)
 {
     struct text_buffer text = {0};
-    add_token_file(&text, &work->shard, config_one_sequence(&work->tokenizer.config) ? NULL : &work->encoder.score);
+    add_token_file(&text, &work->shard, config_one_sequence(&work->tokenizer.config) ? NULL : &work->encoder.score, work->trained.model != NULL);
     if (text.failed) {
         text_free(&text);
         return fail(why, "out of memory");
@@ -362,7 +368,7 @@ int main(int argc, char **argv)
     int result = read_options(argc, argv, &work, &options, &reuse, &print_signature);
     if (result >= 0)
         return result;
-    if (tokenizer_options_load(&options, &work.tokenizer, &why) < 0) {
+    if (tokenizer_options_load(&options, &work.tokenizer, &why) < 0 || trained_encoder_open(&work.trained, options.config, &work.tokenizer, &why) < 0) {
         free_work(&work);
         return usage_error("%s", why.text);
     }

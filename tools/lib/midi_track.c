@@ -355,7 +355,7 @@ static int place_notes(struct midi_track_reading *track)
             place[index] = total;
             total += from->notes;
         }
-    if (GROW(file->notes, file->note_capacity, total, why) < 0)
+    if (GROW(file->notes, file->note_capacity, total + 1, why) < 0) /* never NULL where there is a track */
         return -1;
     for (size_t i = 0; i < track->open_count; i++) {
         const struct midi_open_note *note = &file->open[i];

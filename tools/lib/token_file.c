@@ -25,13 +25,14 @@ static void add_rows(struct text_buffer *out, const int32_t *ids, size_t rows, s
     text_add_string(out, "]");
 }
 
-void add_token_file(struct text_buffer *out, const struct tok_shard *shard, const struct grid_score *score)
+void add_token_file(struct text_buffer *out, const struct tok_shard *shard, const struct grid_score *score, int encoded)
 {
+    const char *flag = encoded ? "true" : "false";
     size_t columns = shard->columns > 0 ? (size_t)shard->columns : 1;
     text_add_string(out, "{\"ids\": ");
     if (!score) {
         add_rows(out, shard->tokens.ids, shard->tokens.count / columns, columns);
-        text_add_string(out, ", \"ids_encoded\": false}");
+        text_printf(out, ", \"ids_encoded\": %s}", flag);
         return;
     }
     int64_t begin = 0;
@@ -42,7 +43,7 @@ void add_token_file(struct text_buffer *out, const struct tok_shard *shard, cons
     }
     text_add_string(out, "], \"ids_encoded\": ");
     for (size_t i = 0; i < shard->sequences; i++)
-        text_add_string(out, i > 0 ? ", false" : "[false");
+        text_printf(out, "%s%s", i > 0 ? ", " : "[", flag);
     text_add_string(out, "], \"programs\": [");
     for (size_t i = 0; i < score->track_count; i++)
         text_printf(out, "%s[%d, %s]", i > 0 ? ", " : "", score->tracks[i].program, score->tracks[i].is_drum ? "true" : "false");

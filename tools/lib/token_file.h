@@ -6,7 +6,7 @@
 #include "text_buffer.h"
 #include "tok_shard.h"
 
-/* Appends the file for the only item of `shard`, not yet ended. `score`: whose tracks its sequences are; NULL: it is one sequence. */
-void add_token_file(struct text_buffer *out, const struct tok_shard *shard, const struct grid_score *score);
+/* Appends the file for the only item of `shard`, not yet ended. `score`: whose tracks its sequences are; NULL: it is one sequence. `encoded`: the ids are those of a trained model. */
+void add_token_file(struct text_buffer *out, const struct tok_shard *shard, const struct grid_score *score, int encoded);
 
 #endif
