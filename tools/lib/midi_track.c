@@ -351,7 +351,7 @@ static int place_notes(struct midi_track_reading *track)
                 return -1;
             from->at = (uint32_t)file->track_count;
             file->tracks[file->track_count++] =
-                (struct midi_track){.first_note = total, .note_count = from->notes, .channel = from->channel, .program = from->program};
+                (struct midi_track){.first_note = total, .note_count = from->notes, .chunk = (uint16_t)track->reading->chunk, .channel = from->channel, .program = from->program};
             place[index] = total;
             total += from->notes;
         }
