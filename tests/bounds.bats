@@ -37,6 +37,7 @@ instructions() {
     sed -n 's/^summary: //p' count.* | awk '{ sum += $1 } END { print sum }'
 }
 
+# none: the work of a file of a single note, counted once for the options at hand.
 # grows KIND COUNT [OPTION…]: twice as much of it takes no more than twice the work, and a bit for the growth of memory.
 grows() {
     local one two
@@ -59,6 +60,7 @@ grows() {
     command -v valgrind >/dev/null || skip "valgrind is not installed"
     [ "${BUILD:-release}" = release ] || skip "counted in the release build"
     for name in $(tokenizations); do
+        none='' # what the tokenizer itself takes is another
         [ "$name" = REMI ] || grows mixed 3000 --tokenizer "$name"
     done
 }
