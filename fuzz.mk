@@ -35,6 +35,8 @@ $(F)/%.o: %.c
 	$(call say,CLANG,$<)
 	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link $(FUZZ_QUICK) -MMD -MP -c $< -o $@
 
+$(F)/tools/lib/smf_chunk.o: FUZZ_CFLAGS += $(SMF_CFLAGS)
+$(FUZZ_TARGETS:%=$(F)/%) $(FUZZ_TARGETS:%=$(B)/fuzz/%): LIBS += $(SMF_LIBS)
 FUZZ_LIBRARY := $(patsubst %.c,$(F)/%.o,$(wildcard tools/lib/*.c))
 $(FUZZ_MIDI:%=$(F)/%): $(F)/tests/fuzz/smf_mutator.o
 $(FUZZ_TARGETS:%=$(F)/%): $(F)/%: $(F)/tests/fuzz/%.o $(FUZZ_LIBRARY)
