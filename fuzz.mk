@@ -5,9 +5,9 @@
 # is build/fuzz/corpus/NAME; it starts from the fixtures and from ../shared/corpus.
 
 FUZZ_SECONDS ?= 60
-FUZZ_TARGETS := $(filter-out replay smf_mutator,$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c)))
+FUZZ_TARGETS := $(filter-out replay smf_mutator tokenizers,$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c)))
 FUZZ_MIDI := $(filter reader tokens,$(FUZZ_TARGETS)) # those whose input is MIDI
-FUZZ_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DREPRISE_VERSION='"$(VERSION)"' $(WARNINGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+FUZZ_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DREPRISE_VERSION='"$(VERSION)"' -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
   -fno-omit-frame-pointer
 FUZZ_QUICK := -fno-sanitize-coverage=trace-cmp # half the time; the mutator knows what values matter
 F := build/fuzz
@@ -33,20 +33,22 @@ $(FUZZ_TARGETS:%=fuzz-%): fuzz-%: $(F)/%
 $(F)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CLANG,$<)
-	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link $(FUZZ_QUICK) -MMD -MP -c $< -o $@
+	$(Q)clang $(FUZZ_CFLAGS) $(OBJECT_CFLAGS) -fsanitize=fuzzer-no-link $(FUZZ_QUICK) -MMD -MP -c $< -o $@
 
-$(F)/tools/lib/smf_chunk.o: FUZZ_CFLAGS += $(SMF_CFLAGS)
-$(FUZZ_TARGETS:%=$(F)/%) $(FUZZ_TARGETS:%=$(B)/fuzz/%): LIBS += $(SMF_LIBS)
+$(F)/tools/lib/smf_chunk.o: OBJECT_CFLAGS = $(SMF_CFLAGS)
 FUZZ_LIBRARY := $(patsubst %.c,$(F)/%.o,$(wildcard tools/lib/*.c))
+FUZZ_TOKENIZERS := $(filter tokens decoder,$(FUZZ_TARGETS))
 $(FUZZ_MIDI:%=$(F)/%): $(F)/tests/fuzz/smf_mutator.o
+$(FUZZ_TOKENIZERS:%=$(F)/%): $(F)/tests/fuzz/tokenizers.o
 $(FUZZ_TARGETS:%=$(F)/%): $(F)/%: $(F)/tests/fuzz/%.o $(FUZZ_LIBRARY)
 	$(call say,LINK,$@)
-	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ $(LIBS) -o $@
+	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ $(LIBS) $(SMF_LIBS) -o $@
 
 fuzz-replay: $(FUZZ_TARGETS:%=$(B)/fuzz/%)
+$(FUZZ_TOKENIZERS:%=$(B)/fuzz/%): $(B)/tests/fuzz/tokenizers.o
 $(FUZZ_TARGETS:%=$(B)/fuzz/%): $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(LIBRARY) $(LIBS) -o $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(LIBRARY) $(LIBS) $(SMF_LIBS) -o $@
 
 -include $(wildcard $(F)/tools/lib/*.d $(F)/tests/fuzz/*.d $(B)/tests/fuzz/*.d)

@@ -32,9 +32,12 @@ static void add_track(struct text_buffer *out, const struct text_buffer *events)
 /* One event, or what belongs together, of each kind; `i` counts them. */
 static void add_events(struct text_buffer *events, const char *kind, size_t i)
 {
+    static const char *const mixed[] = {"notes", "notes", "tempos", "signatures", "pedals", "bends", "programs", "notes", "programs"};
+    if (strcmp(kind, "mixed") == 0)
+        kind = mixed[i % (sizeof mixed / sizeof *mixed)];
     char note = (char)(i * 7 % 88 + 21), low = (char)(i & 127), program = (char)(i >> 4 & 127);
-    if (strcmp(kind, "notes") == 0) /* running status */
-        text_add(events, (char[]){0, note, 100, 20, note, 0}, 6);
+    if (strcmp(kind, "notes") == 0)
+        text_add(events, (char[]){0, (char)0x90, note, 100, 20, note, 0}, 7);
     else if (strcmp(kind, "tempos") == 0)
         text_add(events, (char[]){1, (char)0xff, 0x51, 3, 7, low, 1}, 7);
     else if (strcmp(kind, "signatures") == 0) /* 3/4 and 4/8 in turn, more than a bar apart */
@@ -52,7 +55,7 @@ static void add_events(struct text_buffer *events, const char *kind, size_t i)
     else if (strcmp(kind, "programs") == 0) /* a track for each of them */
         text_add(events, (char[]){0, (char)(0xc0 | (i & 15)), program, 0, (char)(0x90 | (i & 15)), note, 100, 20, note, 0}, 10);
     else if (strcmp(kind, "endless") == 0)
-        text_add(events, (char[]){1, note, 1}, 3);
+        text_add(events, (char[]){1, (char)0x90, note, 1}, 4);
     else if (strcmp(kind, "bars") == 0) /* a note every hundred thousand bars */
         text_add(events, (char[]){(char)0x82, 0, note, 100, 1, note, 0}, 7);
     else

@@ -172,8 +172,8 @@ static int tokenize_music(struct work *work, struct reason *why)
         return work->midi.is_damaged ? fail(why, "no notes before %s", work->midi.damage.text) : fail(why, "no notes");
     const struct tokenizer_config *config = &work->tokenizer.config;
     if (config->tokenization != AMT && work->encoder.score.note_count == 0)
-        return fail(why, "no notes from pitch %d to %d (drums: %d to %d) of the tokenizer's programs", config->pitch_range.first, config->pitch_range.last,
-                    config->drums_pitch_range.first, config->drums_pitch_range.last);
+        return fail(why, "no notes from pitch %d to %d (drums: %d to %d)%s", config->pitch_range.first, config->pitch_range.last,
+                    config->drums_pitch_range.first, config->drums_pitch_range.last, config->programs.count < 129 ? " of the programs in use" : "");
     return 0;
 }
 

@@ -6,6 +6,9 @@
 #include <string.h>
 #include <zlib.h>
 
+/* Bytes at the end of an input that are no part of the file. */
+extern const size_t fuzz_trailer_size;
+
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t most);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed);
 
@@ -382,9 +385,8 @@ static size_t change_song(uint8_t *data, size_t size, size_t most)
     return size;
 }
 
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed)
+static size_t change_file(uint8_t *data, size_t size, size_t most)
 {
-    state = seed * 0x9e3779b97f4a7c15u + 1;
     int was_zipped = size > 2 && data[0] == 0x1f && data[1] == 0x8b;
     if (one_in(5))
         return LLVMFuzzerMutate(data, size, most);
@@ -394,4 +396,21 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned
     if (one_in(100))
         size = wrap_riff(data, size, most);
     return one_in(was_zipped ? 2 : 200) ? zip(data, size, most) : size;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed)
+{
+    uint8_t trailer[16] = {0};
+    state = seed * 0x9e3779b97f4a7c15u + 1;
+    if (most <= fuzz_trailer_size)
+        return size;
+    if (size >= fuzz_trailer_size) {
+        size -= fuzz_trailer_size;
+        memcpy(trailer, data + size, fuzz_trailer_size);
+    }
+    if (fuzz_trailer_size > 0 && one_in(4))
+        trailer[below((uint32_t)fuzz_trailer_size)] = (uint8_t)number();
+    size = change_file(data, size, most - fuzz_trailer_size);
+    memcpy(data + size, trailer, fuzz_trailer_size);
+    return size + fuzz_trailer_size;
 }

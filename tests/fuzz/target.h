@@ -9,6 +9,8 @@
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* Of targets whose input is MIDI: bytes at its end that are no part of the file, but say what to do with it. */
+extern const size_t fuzz_trailer_size;
 
 #define REQUIRE(condition) \
     do { \

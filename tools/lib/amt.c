@@ -14,6 +14,14 @@ static int by_start(const void *a, const void *b)
     const struct amt_note *x = a, *y = b;
     if (x->start != y->start)
         return x->start < y->start ? -1 : 1;
+    if (x->chunk != y->chunk)
+        return x->chunk - y->chunk;
+    if (x->track_end != y->track_end)
+        return x->track_end < y->track_end ? -1 : 1;
+    if (x->track != y->track)
+        return x->track < y->track ? -1 : 1;
+    if (x->end != y->end)
+        return x->end < y->end ? -1 : 1;
     return (x->order > y->order) - (x->order < y->order);
 }
 
@@ -43,9 +51,14 @@ static int gather(struct amt_notes *notes, const struct midi_file *file, struct 
         const struct midi_track *track = &file->tracks[t];
         double per_tick = file->ticks_per_second > 0 ? 1 / file->ticks_per_second : MIDI_DEFAULT_TEMPO / 1e6 / file->ticks_per_quarter;
         struct clock clock = {.file = file, .seconds_per_tick = per_tick};
+        int32_t first_end = INT32_MAX;
+        for (size_t i = 0; i < track->note_count; i++) {
+            const struct midi_note *note = &file->notes[track->first_note + i];
+            first_end = note->start + note->duration < first_end ? note->start + note->duration : first_end;
+        }
         for (size_t i = 0; i < track->note_count; i++, count++) {
             const struct midi_note *note = &file->notes[track->first_note + i];
-            notes->list[count] = (struct amt_note){seconds_at(&clock, note->start), count, note->pitch, note->velocity};
+            notes->list[count] = (struct amt_note){seconds_at(&clock, note->start), note->start + note->duration, first_end, (uint32_t)t, count, track->chunk, note->pitch, note->velocity};
         }
     }
     if (count > 0)

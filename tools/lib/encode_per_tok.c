@@ -112,7 +112,7 @@ static int add_event(struct per_tok *per, const struct score_event *event)
         const struct grid_time_signature *signature = &encoding->score->time_signatures[event->end];
         per->bar_ticks = signature->denominator / 4.0 * signature->numerator * config->ticks_per_quarter;
     }
-    if (event->program_changes || (event->kind >= EVENT_BEND && config->use_programs && !config->program_changes))
+    if (event->program_changes || (tokenizer->kinds_with_program >> event->kind & 1))
         put_timed(per, tokenizer->program_ids[event->program + 1], event->time);
     struct token token = vocabulary_token(&tokenizer->vocabulary, 0, event->id);
     if (event->kind >= EVENT_PEDAL && token.type != TOKEN_PITCH_INTERVAL_TIME)

@@ -68,7 +68,7 @@ int encode_time_shifts(struct encoding *encoding, const struct score_events *eve
         if (event->kind == EVENT_NOTE)
             shifting.sounding = later(shifting.sounding, event->end);
         /* What else counts as sound until its time: in MIDILike neither a time signature nor a control change, nor the end of a note. */
-        int program = event->program_changes || (tokenizer->config.use_programs && !tokenizer->config.program_changes && event->kind >= EVENT_BEND);
+        int program = event->program_changes || (tokenizer->kinds_with_program >> event->kind & 1);
         int counts = tokenizer->note_on_off ? event->kind != EVENT_TIME_SIG && event->kind != EVENT_CONTROL && event->kind != EVENT_NOTE_OFF
                                             : event->kind != EVENT_NOTE_OFF;
         if (program || (counts && event->kind != EVENT_NOTE))

@@ -51,15 +51,21 @@ static inline void encoding_put(struct encoding *encoding, int32_t id, int32_t t
 static inline void encoding_put_event(struct encoding *encoding, const struct score_event *event)
 {
     const struct tokenizer *tokenizer = encoding->tokenizer;
-    const struct tokenizer_config *config = &tokenizer->config;
-    int of_track = event->kind == EVENT_NOTE || event->kind == EVENT_NOTE_OFF || event->kind == EVENT_CHORD || event->kind == EVENT_BEND || event->kind == EVENT_CONTROL;
-    if (of_track && config->use_programs && !config->program_changes)
-        encoding_put(encoding, tokenizer->program_ids[event->program + 1], event->time);
-    encoding_put(encoding, event->id, event->time);
-    if (event->kind == EVENT_NOTE && config->use_velocities)
-        encoding_put(encoding, tokenizer->velocity_ids[event->velocity], event->time);
+    struct token_list *out = encoding->out;
+    int32_t *first = out->ids + out->count, *at = first;
+    if (tokenizer->kinds_with_program >> event->kind & 1) {
+        *at = tokenizer->program_ids[event->program + 1];
+        encoding->lacking |= *at++;
+    }
+    *at++ = event->id;
+    encoding->lacking |= event->id;
+    if (event->kind == EVENT_NOTE && tokenizer->velocity_ids)
+        *at++ = tokenizer->velocity_ids[event->velocity];
     if (event->length != LENGTH_NONE)
-        encoding_put(encoding, tokenizer->duration_ids[event->length], event->time);
+        *at++ = tokenizer->duration_ids[event->length];
+    for (int32_t *id = first; out->want_times && id < at; id++)
+        out->times[id - out->ids] = event->time;
+    out->count += (size_t)(at - first);
 }
 
 /* The latest time until which something sounds, with this event: what rests are measured from. */

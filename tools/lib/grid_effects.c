@@ -26,7 +26,7 @@ static int gather_pedals(const struct midi_file *file, struct grid_score *score,
         const struct midi_track *track = &file->tracks[t];
         if (score->part_of[t] != part)
             continue;
-        if (GROW(score->pedals, score->pedal_capacity, score->pedal_count + track->pedal_count, why) < 0)
+        if (GROW(score->pedals, score->pedal_capacity, score->pedal_count + track->pedal_count + 1, why) < 0)
             return -1;
         for (size_t i = 0; i < track->pedal_count; i++) {
             const struct midi_pedal *from = &file->pedals[track->first_pedal + i];
@@ -49,7 +49,7 @@ static int gather_bends(const struct midi_file *file, struct grid_score *score, 
         const struct midi_track *track = &file->tracks[t];
         if (score->part_of[t] != part)
             continue;
-        if (GROW(score->bends, score->bend_capacity, score->bend_count + track->pitch_bend_count, why) < 0)
+        if (GROW(score->bends, score->bend_capacity, score->bend_count + track->pitch_bend_count + 1, why) < 0)
             return -1;
         for (size_t i = 0; i < track->pitch_bend_count; i++) {
             const struct midi_pitch_bend *from = &file->pitch_bends[track->first_pitch_bend + i];
@@ -193,10 +193,10 @@ static int32_t nearest_whole(const int32_t *values, int32_t count, int32_t wante
 void grid_round_bends(const struct tokenizer *tokenizer, struct grid_score *score, struct grid_part *part)
 {
     const struct vocabulary *vocabulary = &tokenizer->vocabulary;
-    struct grid_change *bends = score->bends + part->first_bend;
     size_t kept = 0;
     if (part->bend_count == 0)
         return;
+    struct grid_change *bends = score->bends + part->first_bend;
     grid_round_times(score, bends, part->bend_count, sizeof *bends);
     for (size_t i = 0; i < part->bend_count; i++) {
         struct grid_change bend = {bends[i].time, nearest_whole(vocabulary->pitch_bends, tokenizer->config.pitch_bend_range.count, bends[i].value)};

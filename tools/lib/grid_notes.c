@@ -57,7 +57,7 @@ static int gather_notes(const struct tokenizer *tokenizer, const struct midi_fil
         score->parts[p].count = 0;
     }
     score->note_count = total;
-    if (GROW(score->notes, score->note_capacity, total, why) < 0)
+    if (GROW(score->notes, score->note_capacity, total + 1, why) < 0)
         return -1;
     int resampled = file->ticks_per_quarter != score->quarter;
     double scale = score->quarter / file->ticks_per_quarter;

@@ -43,6 +43,7 @@ struct midi_track {
     size_t first_pedal, pedal_count;           /* in the file's pedals, likewise */
     size_t first_pitch_bend, pitch_bend_count; /* in the file's pitch bends, likewise */
     size_t first_control, control_count;       /* in the file's control changes, likewise */
+    uint16_t chunk; /* MTrk chunk, from 0 */
     uint8_t channel, program;
 };
 

@@ -351,11 +351,11 @@ static int place_notes(struct midi_track_reading *track)
                 return -1;
             from->at = (uint32_t)file->track_count;
             file->tracks[file->track_count++] =
-                (struct midi_track){.first_note = total, .note_count = from->notes, .channel = from->channel, .program = from->program};
+                (struct midi_track){.first_note = total, .note_count = from->notes, .chunk = (uint16_t)track->reading->chunk, .channel = from->channel, .program = from->program};
             place[index] = total;
             total += from->notes;
         }
-    if (GROW(file->notes, file->note_capacity, total, why) < 0)
+    if (GROW(file->notes, file->note_capacity, total + 1, why) < 0) /* never NULL where there is a track */
         return -1;
     for (size_t i = 0; i < track->open_count; i++) {
         const struct midi_open_note *note = &file->open[i];

@@ -165,7 +165,7 @@ static int write_track(struct writer *writer, const struct song_track *track, st
     size_t voices = writer->voices.count, begin = 0;
     for (size_t voice = 0; voice < voices || voice == 0; voice++) {
         size_t end = voice < voices ? writer->voices.ends[voice] : 0;
-        const struct song_note *notes = end > begin ? writer->voices.notes + begin : NULL;
+        const struct song_note *notes = end > begin ? &writer->voices.notes[begin] : NULL;
         int channel;
         if (begin_track(writer, track, &channel, why) < 0 || add_ends(writer, notes, end - begin, channel, why) < 0 ||
             (voice == 0 && add_controls(writer, track, channel, why) < 0) || add_starts(writer, notes, end - begin, channel, why) < 0 ||

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "score_events.h"
 #include "vocabulary_values.h"
 
 /* The index of the value nearest to `wanted`; halfway, the higher one. */
@@ -88,8 +89,11 @@ int tokenizer_make(struct tokenizer *tokenizer, struct reason *why)
         tokenizer->program_ids[program + 1] = vocabulary_id(vocabulary, TOKEN_PROGRAM, program);
     tokenizer->velocity_ids = vocabulary->of[TOKEN_VELOCITY].ids;
     tokenizer->duration_ids = vocabulary->of[TOKEN_DURATION].ids;
+    if (config->use_programs && !config->program_changes)
+        tokenizer->kinds_with_program = 1u << EVENT_BEND | 1u << EVENT_CONTROL | 1u << EVENT_CHORD | 1u << EVENT_NOTE | 1u << EVENT_NOTE_OFF;
     fill_velocities(tokenizer);
-    fill_controls(tokenizer);
+    if (config->use_control_changes)
+        fill_controls(tokenizer);
     if (fill_kinds(tokenizer, why) < 0)
         return -1;
     if (config->tokenization == PER_TOK)

@@ -26,7 +26,8 @@ struct tokenizer {
 
     /* ids by what a note has, [program + 1] or index, for quick looking up */
     int32_t program_ids[129];
-    const int32_t *velocity_ids, *duration_ids;
+    const int32_t *velocity_ids, *duration_ids; /* NULL: the vocabulary has none */
+    unsigned kinds_with_program; /* bits by enum event_kind (score_events.h): a Program token stands before these */
 };
 
 /* Settles `tokenizer->config`, which the caller has filled, and makes the rest. 0, or -1 with `why`. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config_field.h"
+#include "utf8.h"
 
 const char *const tokenization_names[TOKENIZATIONS] = {"REMI", "TSD", "MIDILike", "Structured", "CPWord", "Octuple", "MuMIDI", "MMM", "PerTok", "AMT"};
 
@@ -139,6 +140,9 @@ int tokenizer_config_default(struct tokenizer_config *config, const char *name, 
 
 int tokenizer_config_read(struct tokenizer_config *config, const char *text, size_t count, const char *name, struct reason *why)
 {
+    size_t fault = utf8_first_fault(text, count);
+    if (fault < count)
+        return fail(why, "byte %zu: not UTF-8", fault);
     cJSON *file = cJSON_ParseWithLength(text, count);
     if (!cJSON_IsObject(file)) {
         cJSON_Delete(file);
