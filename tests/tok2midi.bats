@@ -70,8 +70,9 @@ refused() {
     done
 }
 
-@test "a trained model decides the signature of shards" {
-    "$programs/midi2tok" --config "$golden/trained-bpe.tokenizer.json" --save-config plain.json
+@test "a trained model is saved with its tokenizer, and decides the signature of shards" {
+    "$programs/midi2tok" --config "$golden/trained-bpe.tokenizer.json" --save-config same.json
+    cmp same.json "$golden/trained-bpe.tokenizer.json"
     sed 's/"_model": *"[^"]*\(\\.[^"]*\)*"/"other":""/' "$golden/trained-bpe.tokenizer.json" >other.json
     one=$("$programs/midi2tok" --config "$golden/trained-bpe.tokenizer.json" --signature)
     two=$("$programs/midi2tok" --config other.json --signature)
