@@ -55,6 +55,7 @@ $(if $(and $(filter 1,$(words $(WORK_DIR))),$(if $(strip $(foreach c,$(unusable)
 
 one_of = $(if $(filter $(2),$($(1))),,$(error $(1)=$($(1)): unknown; it is one of $(2)))
 $(call one_of,USE_GPU,0 1)$(call one_of,STRICT,0 1)$(call one_of,LENIENT,0 1)$(call one_of,FSYNC,0 1)$(call one_of,USE_CACHE,0 1)$(call one_of,V,0 1)
+$(call one_of,PRECISION,f32 bf16 int8)
 $(call one_of,BUILD,release debug asan tsan)$(call one_of,LOG_LEVEL,debug info warning error critical)
 
 MIDI2TOK = $(B)/midi2tok --tokenizer '$(TOKENIZER)' $(if $(filter 1,$(LENIENT)),--lenient) --batch-size '$(BATCH_SIZE)'
@@ -124,7 +125,7 @@ Variables (make NAME=value, or the environment)
   LENIENT              1: of a damaged MIDI file take what stands before the fault, and mark it  [0]
   MODEL                folder of a BERT-type sentence encoder                 [data/models/all-MiniLM-L6-v2]
   POOLING, NORMALIZE   override what the model's own files say: cls, mean, max …; 0 or 1
-  PRECISION            f32                                                    [f32]
+  PRECISION            f32, bf16, int8: less exact and faster, see README     [f32]
   USE_GPU              1: embed on a GPU (this version: a warning, then the CPU)  [0]
   MIDI_CHECKPOINT, TEXT_CHECKPOINT, PROCESSING_CHECKPOINT
                        the JSON checkpoints of checkpoint and import          [midi_checkpoint.json … in OUTPUT_DIR]
@@ -187,6 +188,7 @@ distclean: clean
 
 # ---- building the programs: build/$(BUILD)/NAME from tools/NAME.c, tools/lib and kernels ----
 CC := gcc
+CXX := $(if $(findstring clang,$(CC)),clang++,g++)
 B := build/$(BUILD)
 Q := $(if $(filter 0,$(V)),@)
 say = @$(if $(filter 0,$(V)),printf '  %-7s %s\n' $(1) $(2),:)
@@ -206,13 +208,14 @@ TEST_PROGRAMS := $(patsubst tests/%.c,%,$(wildcard tests/*.c))
 LIBRARY := $(B)/libreprise.a
 LIBRARY_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tools/lib/*.c))
 KERNELS := $(B)/libkernels.a
-KERNEL_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard kernels/cpu/*.c))
+KERNEL_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard kernels/*.c kernels/cpu/*.c))
 -include kernels/kernels.mk
+include kernels/cuda/cuda.mk tests/gpu/gpu.mk
 ENCODING := $(B)/text2emb $(patsubst %,$(B)/tests/%,$(filter kernels%,$(TEST_PROGRAMS))) # what links the encoder
 
 .PHONY: programs test-programs
-programs: $(PROGRAMS:%=$(B)/%)
-test-programs: $(TEST_PROGRAMS:%=$(B)/tests/%)
+programs: $(PROGRAMS:%=$(B)/%) $(CUDA_LIBRARY)
+test-programs: $(TEST_PROGRAMS:%=$(B)/tests/%) $(SHIM_PROGRAMS)
 
 # What building needs, checked once per build folder: plain make installs nothing, it names what is missing.
 $(B)/checked: setup/check-build
@@ -250,7 +253,7 @@ $(PROGRAMS:%=$(B)/%) $(TEST_PROGRAMS:%=$(B)/tests/%):
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(filter %/libkernels.a,$^) $(LIBRARY) $(LIBS) -o $@
 
--include $(wildcard $(B)/tools/*.d $(B)/tools/lib/*.d $(B)/kernels/cpu/*.d $(B)/tests/*.d)
+-include $(wildcard $(B)/tools/*.d $(B)/tools/lib/*.d $(B)/kernels/*.d $(B)/kernels/cpu/*.d $(B)/tests/*.d)
 
 # ---- the data graph ----
 ifneq ($(filter $(data_goals),$(goals)),)
