@@ -22,6 +22,7 @@ USE_GPU ?= 0
 BATCH_SIZE ?= 32
 CHECKPOINT_INTERVAL ?= 10
 TOKENIZER ?= REMI
+TOKENIZER_CONFIG ?=
 LENIENT ?= 0
 PRECISION ?= f32
 POOLING ?=
@@ -42,10 +43,10 @@ BUILD ?= release
 V ?= 0
 
 # File names are taken as they stand (a `$` in one is a `$`), and reach programs through the environment, so any name will do.
-paths := INPUT OUTPUT_DIR MODEL CACHE_DIR FILE
+paths := INPUT OUTPUT_DIR MODEL CACHE_DIR FILE TOKENIZER_CONFIG
 $(foreach name,$(paths),$(eval override $(name) := $$(value $(name))))
 export ITEM_TIMEOUT ITEM_MEMORY
-export TOKENIZER LENIENT PRECISION POOLING NORMALIZE USE_CACHE CACHE_DIR CACHE_SIZE FILE
+export TOKENIZER TOKENIZER_CONFIG LENIENT PRECISION POOLING NORMALIZE USE_CACHE CACHE_DIR CACHE_SIZE FILE
 export INPUT OUTPUT_DIR MODEL BATCH_SIZE CHECKPOINT_INTERVAL MIDI_FIELD TEXT_FIELD LOG_LEVEL FSYNC
 
 # WORK_DIR becomes part of Make's own target names, which cannot hold these.
@@ -58,7 +59,7 @@ $(call one_of,USE_GPU,0 1)$(call one_of,STRICT,0 1)$(call one_of,LENIENT,0 1)$(c
 $(call one_of,PRECISION,f32 bf16 int8)
 $(call one_of,BUILD,release debug asan tsan)$(call one_of,LOG_LEVEL,debug info warning error critical)
 
-MIDI2TOK = $(B)/midi2tok --tokenizer '$(TOKENIZER)' $(if $(filter 1,$(LENIENT)),--lenient) --batch-size '$(BATCH_SIZE)'
+MIDI2TOK = $(B)/midi2tok --tokenizer '$(TOKENIZER)' $(if $(TOKENIZER_CONFIG),--config "$$TOKENIZER_CONFIG") $(if $(filter 1,$(LENIENT)),--lenient) --batch-size '$(BATCH_SIZE)'
 TEXT2EMB = $(B)/text2emb --model "$$MODEL" --precision '$(PRECISION)' --batch-size '$(BATCH_SIZE)' \
   $(if $(POOLING),--pooling '$(POOLING)') $(if $(NORMALIZE),--normalize '$(NORMALIZE)')
 
@@ -121,7 +122,8 @@ Variables (make NAME=value, or the environment)
   CHECKPOINT_INTERVAL  batches in a shard, at most; a shard is a checkpoint   [10]
   MIDI_FIELD           key of the MIDI path in INPUT                          [midi_file, midi_path]
   TEXT_FIELD           key of the caption in INPUT                            [text_description, text]
-  TOKENIZER            how MIDI becomes tokens: REMI                          [REMI]
+  TOKENIZER            how MIDI becomes tokens: REMI, REMIPlus, TSD, MIDILike, Structured, CPWord, Octuple, MuMIDI, MMM, PerTok, AMT  [REMI]
+  TOKENIZER_CONFIG     a tokenizer.json of MidiTok's (or of midi2tok --save-config): all options; wins over TOKENIZER
   LENIENT              1: of a damaged MIDI file take what stands before the fault, and mark it  [0]
   MODEL                folder of a BERT-type sentence encoder                 [data/models/all-MiniLM-L6-v2]
   POOLING, NORMALIZE   override what the model's own files say: cls, mean, max …; 0 or 1

@@ -13,7 +13,7 @@ OUTPUT_FILES := processed_data.json errors.jsonl processing_stats.json
 # What tokens of ABC notation depend on, where it is installed.
 ABC2MIDI := $(firstword $(wildcard $(addsuffix /abc2midi,$(subst :, ,$(PATH)))))
 # The settings whose values are recorded, with what depends on them (tokens, embeddings, or the plan itself): `make why` compares them by name.
-RECORDED := $(addprefix tok:,TOKENIZER LENIENT) $(addprefix emb:,MODEL PRECISION POOLING NORMALIZE) \
+RECORDED := $(addprefix tok:,TOKENIZER TOKENIZER_CONFIG LENIENT) $(addprefix emb:,MODEL PRECISION POOLING NORMALIZE) \
   $(addprefix plan:,INPUT BATCH_SIZE CHECKPOINT_INTERVAL MIDI_FIELD TEXT_FIELD OUTPUT_DIR)
 
 # plan's makefile holds the pieces, what each is made of, and the two signatures. Every make plans anew, before anything else, and has a
@@ -32,7 +32,7 @@ $(shell rm -f $(PLAN_MK))
 $(PLAN_MK): $(DATA_PROGRAMS) FORCE
 	@[ -d "$$MODEL" ] || { echo "make: MODEL=$$MODEL: no such folder; run 'make setup' for the default model" >&2; exit 1; }
 	@$(B)/plan --tok $(call quote,$(MIDI2TOK)) --emb $(call quote,$(TEXT2EMB)) --piece $(B)/combine \
-	  $(DATA_PROGRAMS:%=--depends %) $(ABC2MIDI:%=--depends %) --depends "$$MODEL" --batch-size "$$BATCH_SIZE" --checkpoint-interval "$$CHECKPOINT_INTERVAL" \
+	  $(DATA_PROGRAMS:%=--depends %) $(ABC2MIDI:%=--depends %) --depends "$$MODEL" $(if $(TOKENIZER_CONFIG),--depends "$$TOKENIZER_CONFIG") --batch-size "$$BATCH_SIZE" --checkpoint-interval "$$CHECKPOINT_INTERVAL" \
 	  $(RECORDED:%=--setting %) --midi-field "$$MIDI_FIELD" --text-field "$$TEXT_FIELD" --output "$$OUTPUT_DIR" --output-settings '$(OUTPUT_FILES)' \
 	  $(if $(building),--build-of $(MAKE_PROCESS),--look) $(if $(anew),--anew) --makefile $@ "$$INPUT" $(WORK_DIR)
 endif

@@ -57,7 +57,7 @@ refused() {
 @test "make help and README name every variable and goal" {
     run make -C "$root" --no-print-directory help
     [ "$status" -eq 0 ]
-    for name in INPUT OUTPUT_DIR WORK_DIR WORKERS BATCH_SIZE CHECKPOINT_INTERVAL MIDI_FIELD TEXT_FIELD TOKENIZER MODEL POOLING NORMALIZE PRECISION \
+    for name in INPUT OUTPUT_DIR WORK_DIR WORKERS BATCH_SIZE CHECKPOINT_INTERVAL MIDI_FIELD TEXT_FIELD TOKENIZER TOKENIZER_CONFIG MODEL POOLING NORMALIZE PRECISION \
         USE_GPU STRICT LOG_LEVEL FSYNC all continue restart clean distclean setup demo test parity bench help; do
         grep -qw "$name" <<<"$output" || { echo "help does not name $name"; return 1; }
         grep -qw "$name" "$root/README.md" || { echo "README does not name $name"; return 1; }

@@ -22,6 +22,7 @@ from tokenizer_configs import TOKENIZATIONS, default, randomly
 
 # Reasons for which we differ from symusic or MidiTok on purpose: a part of midi2tok's message, or of the peers', and what it is.
 WE_REFUSE = {
+    "the division is 0": "a quarter note of no ticks: most tokenizers of MidiTok divide by it, PerTok does not",
     "variable-length quantity has more than 4 bytes": "a delta time of 5 bytes: symusic reads four of them",
     "the time is beyond": "times beyond 2^31 ticks: symusic lets them wrap around",
     "an event's length reaches beyond its track": "an F7 event that does not end: symusic reads F7 as one byte",
