@@ -245,9 +245,10 @@ $(LIBRARY) $(KERNELS):
 
 LIBS = -lcjson -lxxhash -lutf8proc -lz -lm
 # libsmf writes MIDI files. Its header takes glib's, which are no part of this project: no warnings of them.
-SMF_USERS := $(B)/tok2midi
-$(B)/tools/lib/smf_chunk.o: OBJECT_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags smf))
-$(SMF_USERS): LIBS += -lsmf -lglib-2.0
+SMF_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags smf))
+SMF_LIBS := -lsmf -lglib-2.0
+$(B)/tools/lib/smf_chunk.o: OBJECT_CFLAGS = $(SMF_CFLAGS)
+$(B)/tok2midi: LIBS += $(SMF_LIBS)
 $(ENCODING): $(KERNELS)
 $(PROGRAMS:%=$(B)/%): $(B)/%: $(B)/tools/%.o $(LIBRARY)
 $(TEST_PROGRAMS:%=$(B)/tests/%): $(B)/tests/%: $(B)/tests/%.o $(LIBRARY)
