@@ -1,7 +1,8 @@
 /* text2emb: texts to embeddings.
  *
- * IN is a text file, one text a line, and OUT a NumPy file (.npy, float32 [lines, dimension]); or, where OUT ends in .emb, IN is a shard list of
- * plan's (item_list.h) and OUT a shard (shard.h). With --output ids, OUT holds the token ids instead: a JSON list a line. In a shard a text that cannot be
+ * IN is a text file, one text a line, and OUT a NumPy file (.npy, [lines, dimension]); or, where OUT ends in .emb, IN is a shard list of
+ * plan's (item_list.h) and OUT a shard (shard.h). With --output tokens, OUT holds the last layer's states of every token, line behind line ([tokens, hidden]); with --output ids
+ * the token ids: of a text file, a JSON list a line. In a shard a text that cannot be
  * embedded is quarantined: it keeps its place, with the reason. In a text file such a line is an error, because a .npy has no place for a reason. */
 #include <getopt.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 
 #include "../kernels/encoder.h"
 #include "lib/atomic_file.h"
+#include "lib/half_floats.h"
 #include "lib/hash.h"
 #include "lib/item_guard.h"
 #include "lib/message.h"
@@ -31,12 +33,15 @@ enum { LINES_AT_A_TIME = 4096 }; /* of a text file: what is held in memory, and 
 static const char usage[] =
     "usage: text2emb --model FOLDER [options] IN OUT [IN OUT ...]\n"
     "Embeds the texts of IN, one a line, into OUT (.npy), or, if OUT ends in .emb, a shard list IN into a shard OUT.\n"
-    "  --model FOLDER    a sentence encoder: config.json, model.safetensors, vocab.txt, and sentence-transformers' files\n"
+    "  --model FOLDER    a sentence encoder: config.json, model.safetensors, tokenizer.json or vocab.txt, and sentence-transformers' files\n"
     "  --pooling NAME    cls, max, mean, mean_sqrt_len_tokens, weightedmean or lasttoken (as the folder says)\n"
     "  --normalize 0|1   whether embeddings get length 1 (as the folder says)\n"
     "  --precision NAME  of the calculation: f32 (the default), bf16 or int8; the next higher one where the machine lacks the instructions\n"
     "  --batch-size N    texts at a time, and between reports of progress (32); the result does not depend on it\n"
-    "  --output WHAT     embeddings (the default), or ids: the token ids of each line, as a JSON list a line\n"
+    "  --prompt TEXT     put before every text: the name of one of the folder's prompts, or else the prompt itself (as the folder says)\n"
+    "  --truncate-dim N  keep the first N numbers of an embedding (all); with --normalize 1 they get length 1 again\n"
+    "  --output WHAT     embeddings (the default); tokens: the last layer's states of every token; or ids: token ids, of a text file as a JSON list a line\n"
+    "  --type NAME       of the numbers in OUT: f32 (the default) or f16\n"
     "  --reuse FILE      finished shards, one a line: embeddings that they hold are copied\n"
     "  --expect HASH     the signature that OUT is named after: another one (the model was changed meanwhile) is an error\n"
     "  --signature       print the hash of everything but the input that decides the output\n"
@@ -48,7 +53,7 @@ struct options {
     struct guard_limits limits;
     enum precision wanted, precision; /* that is asked for, and that this machine computes in */
     size_t batch;
-    int ids, signature;
+    int signature;
 };
 
 /* ---- options ---- */
@@ -85,13 +90,26 @@ static int read_choice(const char *name, const char *value, struct options *opti
     if (strcmp(name, "precision") == 0)
         return read_precision(value, options);
     if (strcmp(name, "output") == 0) {
-        options->ids = options->settings.ids_only = strcmp(value, "ids") == 0;
-        return options->ids || strcmp(value, "embeddings") == 0 ? 0 : usage_error("--output %s: unknown; accepted: embeddings, ids", value);
+        static const char *const names[] = {[MODEL_EMBEDDINGS] = "embeddings", [MODEL_STATES] = "tokens", [MODEL_IDS] = "ids"};
+        for (int i = 0; i < 3; i++)
+            if (strcmp(names[i], value) == 0) {
+                options->settings.result = (enum model_result)i;
+                return 0;
+            }
+        return usage_error("TEXT_OUTPUT=%s: unknown; accepted: embeddings, tokens, ids", value);
     }
+    if (strcmp(name, "type") == 0) {
+        options->settings.half = strcmp(value, "f16") == 0;
+        return options->settings.half || strcmp(value, "f32") == 0 ? 0 : usage_error("EMBEDDING_TYPE=%s: unknown; accepted: f32, f16", value);
+    }
+    if (strcmp(name, "truncate-dim") == 0)
+        return whole_number(value, 1, 1 << 20, &options->settings.truncate_dim) == 0 ? 0 : usage_error("TRUNCATE_DIM=%s: a whole number from 1 is needed", value);
     if (strcmp(name, "batch-size") == 0)
         return whole_number(value, 1, 1 << 20, &options->batch) == 0 ? 0
                    : usage_error("BATCH_SIZE=%s: a whole number from 1 to %d is needed", value, 1 << 20);
-    if (strcmp(name, "reuse") == 0)
+    if (strcmp(name, "prompt") == 0)
+        options->settings.prompt = value;
+    else if (strcmp(name, "reuse") == 0)
         options->reuse = value;
     else if (strcmp(name, "expect") == 0)
         options->expected = value;
@@ -107,7 +125,8 @@ static int read_options(int argc, char **argv, struct options *options)
     static const struct option known[] = {
         {"model", required_argument, NULL, 0},     {"pooling", required_argument, NULL, 0},    {"normalize", required_argument, NULL, 0},
         {"precision", required_argument, NULL, 0}, {"batch-size", required_argument, NULL, 0}, {"output", required_argument, NULL, 0},
-        {"reuse", required_argument, NULL, 0},     {"expect", required_argument, NULL, 0},
+        {"reuse", required_argument, NULL, 0},     {"expect", required_argument, NULL, 0},     {"prompt", required_argument, NULL, 0},
+        {"truncate-dim", required_argument, NULL, 0}, {"type", required_argument, NULL, 0},
         {"signature", no_argument, NULL, SIGNATURE}, {"help", no_argument, NULL, HELP},        {"version", no_argument, NULL, VERSION},
         {0},
     };
@@ -142,7 +161,7 @@ struct embedder {
     struct encoder *encoder; /* NULL where only ids are wanted */
     size_t batch;
     struct token_batch texts; /* of a text file */
-    float *distinct; /* [distinct texts, dimension] */
+    float *distinct; /* [distinct texts, dimension], or the states [tokens, hidden] of all of them */
     size_t distinct_room;
     struct guard *guard;
     /* for shards only */
@@ -158,9 +177,9 @@ static int signature_of(const struct model_folder *model, enum precision precisi
     if (!state)
         return fail(why, "out of memory");
     char algorithm[64];
-    snprintf(algorithm, sizeof algorithm, "text2emb %d %s", ALGORITHM, precision_name(precision));
+    snprintf(algorithm, sizeof algorithm, "text2emb %d %s", ALGORITHM, model->result == MODEL_IDS ? "" : precision_name(precision));
     hash_add_string(state, algorithm);
-    model_folder_hash(model, MODEL_EMBEDDINGS, state);
+    model_folder_hash(model, state);
     hash_to_hex(hash_end(state), hex);
     return 0;
 }
@@ -176,7 +195,7 @@ static void close_embedder(struct embedder *embedder)
 static int open_embedder(struct embedder *embedder, const struct options *options, const struct model_folder *model, struct reason *why)
 {
     *embedder = (struct embedder){.model = model, .batch = options->batch};
-    if (!options->ids && !(embedder->encoder = encoder_open(model, options->precision, why))) {
+    if (model->result != MODEL_IDS && !(embedder->encoder = encoder_open(model, options->precision, why))) {
         close_embedder(embedder);
         return -1;
     }
@@ -204,11 +223,23 @@ static void count_done(struct embedder *embedder, struct progress_items more)
     guard_progress(embedder->guard, embedder->items);
 }
 
-/* Fills embedder->distinct with the embeddings of the distinct texts, batch by batch. */
+/* The width of a row, and the number of rows before distinct text i. */
+static size_t row_width(const struct embedder *embedder)
+{
+    return embedder->model->result == MODEL_STATES ? embedder->model->hidden : embedder->model->dimension;
+}
+
+static size_t rows_before(const struct embedder *embedder, const struct token_batch *texts, size_t i)
+{
+    return embedder->model->result == MODEL_STATES ? (texts->distinct ? texts->offsets[i] : 0) : i;
+}
+
+/* Fills embedder->distinct with what is wanted of the distinct texts, batch by batch. */
 static int embed(struct embedder *embedder, const struct token_batch *texts, int in_shard, struct reason *why)
 {
-    const size_t dimension = encoder_dimension(embedder->encoder);
-    if (make_rows(&embedder->distinct, &embedder->distinct_room, texts->distinct, dimension, why) < 0)
+    const size_t width = row_width(embedder);
+    const int states = embedder->model->result == MODEL_STATES;
+    if (make_rows(&embedder->distinct, &embedder->distinct_room, rows_before(embedder, texts, texts->distinct), width, why) < 0)
         return -1;
     const size_t batch = guard_one_by_one(embedder->guard) ? 1 : embedder->batch;
     for (size_t i = 0; i < texts->distinct; i += batch) {
@@ -216,7 +247,8 @@ static int embed(struct embedder *embedder, const struct token_batch *texts, int
         size_t done = 0;
         if (in_shard)
             guard_begin(embedder->guard, embedder->items_before + texts->first[i], some);
-        if (encoder_forward(embedder->encoder, texts->ids, texts->offsets + i, some, embedder->distinct + i * dimension, why) < 0)
+        float *rows = embedder->distinct + rows_before(embedder, texts, i) * width;
+        if ((states ? encoder_states : encoder_forward)(embedder->encoder, texts->ids, texts->offsets + i, some, rows, why) < 0)
             return -1;
         for (size_t j = i; j < i + some; j++)
             done += texts->uses[j];
@@ -236,7 +268,7 @@ static int embed_shard(struct embedder *embedder, const char *in, const char *ou
     int result = text_shard_read(&shard, &maker, why);
     if (result == 0) {
         count_done(embedder, shard.at_once);
-        result = embed(embedder, &shard.texts, 1, why);
+        result = embedder->encoder ? embed(embedder, &shard.texts, 1, why) : 0;
     }
     if (result == 0)
         result = text_shard_write(&shard, &maker, embedder->distinct, why);
@@ -271,7 +303,7 @@ static size_t count_lines(const struct whole_file *file)
 }
 
 /* NumPy's format 1.0: magic, version, length of what follows, a Python dictionary, filled up with spaces to a multiple of 64. */
-static void write_npy_header(struct atomic_file *file, size_t rows, size_t columns)
+static void write_npy_header(struct atomic_file *file, int bytes, size_t rows, size_t columns)
 {
     enum { HEADER = 128, BEFORE = 10 };
     char header[HEADER];
@@ -279,56 +311,116 @@ static void write_npy_header(struct atomic_file *file, size_t rows, size_t colum
     memcpy(header, "\x93NUMPY\1\0", 8);
     header[8] = HEADER - BEFORE; /* little-endian, 16 bits */
     header[9] = 0;
-    int used = snprintf(header + BEFORE, sizeof header - BEFORE, "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %zu), }", rows, columns);
+    int used = snprintf(header + BEFORE, sizeof header - BEFORE, "{'descr': '<f%d', 'fortran_order': False, 'shape': (%zu, %zu), }", bytes, rows, columns);
     header[BEFORE + used] = ' ';
     header[HEADER - 1] = '\n';
     atomic_file_write(file, header, sizeof header);
 }
 
+/* The next lines as token_batch_add takes them. 1, 0 at the file's end, -1 with `why`. */
+static int take_lines(struct embedder *embedder, const struct whole_file *texts, size_t *at, struct line *line, struct reason *why)
+{
+    const struct model_folder *model = embedder->model;
+    token_batch_clear(&embedder->texts);
+    while (embedder->texts.texts < LINES_AT_A_TIME && next_line(texts, at, line)) {
+        struct reason problem;
+        if (token_batch_add(&embedder->texts, model->tokenizer, model->prompt, line->text, line->bytes, model->max_tokens, &problem) != 0)
+            return fail(why, "line %zu: %s", line->number, problem.text);
+    }
+    return embedder->texts.texts > 0;
+}
+
+/* The rows that a text file becomes: lines, or their tokens. */
+static int count_rows(struct embedder *embedder, const struct whole_file *texts, size_t *rows, struct reason *why)
+{
+    struct line line = {0};
+    int more = 1;
+    *rows = 0;
+    if (embedder->model->result == MODEL_EMBEDDINGS) {
+        *rows = count_lines(texts);
+        return 0;
+    }
+    for (size_t at = 0; (more = take_lines(embedder, texts, &at, &line, why)) > 0;)
+        for (size_t i = 0; i < embedder->texts.texts; i++)
+            *rows += token_batch_tokens(&embedder->texts, i);
+    return more;
+}
+
+static void write_rows(struct embedder *embedder, struct atomic_file *file, size_t text)
+{
+    const size_t distinct = embedder->texts.distinct_of[text], first = rows_before(embedder, &embedder->texts, distinct), width = row_width(embedder);
+    const float *rows = embedder->distinct + first * width;
+    const size_t count = (rows_before(embedder, &embedder->texts, distinct + 1) - first) * width;
+    if (!embedder->model->half) {
+        atomic_file_write(file, rows, count * sizeof *rows);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const uint16_t half = f16_from_float(rows[i]);
+        atomic_file_write(file, &half, sizeof half);
+    }
+}
+
 static int embed_file(struct embedder *embedder, const struct whole_file *texts, struct atomic_file *file, struct reason *why)
 {
-    const size_t dimension = encoder_dimension(embedder->encoder);
     struct line line = {0};
-    write_npy_header(file, count_lines(texts), dimension);
-    for (size_t at = 0; at < texts->count;) {
-        token_batch_clear(&embedder->texts);
-        while (embedder->texts.texts < LINES_AT_A_TIME && next_line(texts, &at, &line)) {
-            struct reason problem;
-            if (token_batch_add(&embedder->texts, embedder->model->tokenizer, line.text, line.bytes, embedder->model->max_tokens, &problem) != 0)
-                return fail(why, "line %zu: %s", line.number, problem.text);
-        }
+    size_t rows;
+    int more = 1;
+    if (count_rows(embedder, texts, &rows, why) < 0)
+        return -1;
+    write_npy_header(file, embedder->model->half ? 2 : 4, rows, row_width(embedder));
+    for (size_t at = 0; (more = take_lines(embedder, texts, &at, &line, why)) > 0;) {
         if (embed(embedder, &embedder->texts, 0, why) < 0)
             return -1;
         for (size_t i = 0; i < embedder->texts.texts; i++)
-            atomic_file_write(file, embedder->distinct + embedder->texts.distinct_of[i] * dimension, dimension * sizeof *embedder->distinct);
+            write_rows(embedder, file, i);
     }
-    return 0;
+    return more;
+}
+
+/* A number and what is put before it, at the end of a list. */
+static void put_number(struct text_buffer *list, char before, int32_t number)
+{
+    char digits[16];
+    size_t at = sizeof digits;
+    uint32_t rest = (uint32_t)number;
+    do
+        digits[--at] = (char)('0' + rest % 10);
+    while (rest /= 10);
+    digits[--at] = before;
+    text_add(list, digits + at, sizeof digits - at);
 }
 
 static int ids_of_file(struct embedder *embedder, const struct whole_file *texts, struct atomic_file *file, struct reason *why)
 {
     const size_t most = embedder->model->max_tokens;
     int32_t *ids = malloc(most * sizeof *ids);
-    struct text_buffer list = {0};
+    struct text_buffer list = {0}, prompted = {0};
     struct line line = {0};
     int result = ids ? 0 : fail(why, "out of memory");
     for (size_t at = 0; result == 0 && next_line(texts, &at, &line);) {
         struct reason problem;
-        const long count = text_tokenizer_encode(embedder->model->tokenizer, line.text, line.bytes, most, ids, &problem);
+        text_clear(&prompted);
+        text_add_string(&prompted, embedder->model->prompt);
+        text_add(&prompted, line.text, line.bytes);
+        if (prompted.failed) {
+            result = fail(why, "out of memory");
+            break;
+        }
+        const long count = text_tokenizer_encode(embedder->model->tokenizer, prompted.bytes, prompted.count, most, ids, &problem);
         if (count < 0)
             result = fail(why, "line %zu: %s", line.number, problem.text);
         text_clear(&list);
-        for (long i = 0; i < count; i++) {
-            text_add(&list, i ? "," : "[", 1);
-            text_add_integer(&list, ids[i]);
-        }
-        text_add(&list, "]\n", 2);
+        for (long i = 0; i < count; i++)
+            put_number(&list, i ? ',' : '[', ids[i]);
+        text_add_string(&list, count ? "]\n" : "[]\n");
         if (list.failed)
             result = fail(why, "out of memory");
         else
             atomic_file_write(file, list.bytes, list.count);
     }
     text_free(&list);
+    text_free(&prompted);
     free(ids);
     return result;
 }
@@ -378,7 +470,7 @@ static int embed_all(struct guard *guard, void *context)
     int status = 0;
     for (int i = 0; i < job->count; i += 2) {
         const char *in = job->operands[i], *out = job->operands[i + 1];
-        const int is_shard = ends_with(out, ".emb") && !options->ids;
+        const int is_shard = ends_with(out, ".emb");
         if ((is_shard ? embed_shard : embed_lines)(&embedder, in, out, &why) < 0) {
             message(MESSAGE_ERROR, in, "%s", why.text);
             status = 1;
