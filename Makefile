@@ -236,7 +236,7 @@ $(LIBRARY) $(KERNELS):
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
-LIBS = -lcjson -lxxhash -lutf8proc -lm
+LIBS = -lcjson -lxxhash -lutf8proc -lm -ldl -lpthread
 $(ENCODING): $(KERNELS)
 $(PROGRAMS:%=$(B)/%): $(B)/%: $(B)/tools/%.o $(LIBRARY)
 $(TEST_PROGRAMS:%=$(B)/tests/%): $(B)/tests/%: $(B)/tests/%.o $(LIBRARY)
