@@ -19,6 +19,7 @@ WORK_DIR ?= data/work
 MODEL ?= data/models/all-MiniLM-L6-v2
 WORKERS ?= 4
 USE_GPU ?= 0
+REQUIRE_GPU ?= 0
 BATCH_SIZE ?= 32
 CHECKPOINT_INTERVAL ?= 10
 TOKENIZER ?= REMI
@@ -53,12 +54,15 @@ $(if $(and $(filter 1,$(words $(WORK_DIR))),$(if $(strip $(foreach c,$(unusable)
   $(error WORK_DIR=$(WORK_DIR): must be one word of plain characters, because Make names its targets after it))
 
 one_of = $(if $(filter $(2),$($(1))),,$(error $(1)=$($(1)): unknown; it is one of $(2)))
-$(call one_of,USE_GPU,0 1)$(call one_of,STRICT,0 1)$(call one_of,FSYNC,0 1)$(call one_of,USE_CACHE,0 1)$(call one_of,V,0 1)$(call one_of,PRECISION,f32 bf16 int8)
+$(call one_of,USE_GPU,0 1)$(call one_of,STRICT,0 1)$(call one_of,FSYNC,0 1)$(call one_of,USE_CACHE,0 1)$(call one_of,V,0 1)$(call one_of,PRECISION,f32 f16 bf16 int8)$(call one_of,REQUIRE_GPU,0 1)
 $(call one_of,BUILD,release debug asan tsan)$(call one_of,LOG_LEVEL,debug info warning error critical)
 
 MIDI2TOK = $(B)/midi2tok --tokenizer '$(TOKENIZER)' --batch-size '$(BATCH_SIZE)'
 TEXT2EMB = $(B)/text2emb --model "$$MODEL" --precision '$(PRECISION)' --batch-size '$(BATCH_SIZE)' \
-  $(if $(POOLING),--pooling '$(POOLING)') $(if $(NORMALIZE),--normalize '$(NORMALIZE)')
+  $(if $(POOLING),--pooling '$(POOLING)') $(if $(NORMALIZE),--normalize '$(NORMALIZE)') $(if $(filter 1,$(REQUIRE_GPU)),--require-gpu)
+# Where embeddings are computed decides nothing but what a precision means: a CPU that lacks it computes in a higher one, on a GPU it is what it says.
+TEXT2EMB_SIGNATURE = $(TEXT2EMB) $(if $(filter 1,$(USE_GPU)),$(if $(filter f16 bf16,$(PRECISION)),--gpu 0))
+override USE_GPU := $(if $(filter 1,$(REQUIRE_GPU)),1,$(USE_GPU))
 
 # ---- goals ----
 build_goals := all continue
@@ -77,9 +81,6 @@ ifneq ($(filter $(data_goals),$(goals)),)
 # One broken shard does not keep the others from being built.
 MAKEFLAGS += -k
 export PROGRESS_FILE := $(WORK_DIR)/progress
-ifeq ($(USE_GPU)$(MAKE_RESTARTS),1)
-$(info make: USE_GPU=1: built without CUDA, the texts are embedded on the CPU)
-endif
 DATA_PROGRAMS = $(addprefix $(B)/,plan midi2tok text2emb combine stats)
 endif
 
