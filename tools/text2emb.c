@@ -5,12 +5,16 @@
  * the token ids: of a text file, a JSON list a line. In a shard a text that cannot be
  * embedded is quarantined: it keeps its place, with the reason. In a text file such a line is an error, because a .npy has no place for a reason. */
 #include <getopt.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "../kernels/encoder.h"
 #include "lib/atomic_file.h"
+#include "lib/gpu_batches.h"
+#include "lib/gpu_pipeline.h"
 #include "lib/half_floats.h"
 #include "lib/hash.h"
 #include "lib/item_guard.h"
@@ -19,6 +23,7 @@
 #include "lib/numbers.h"
 #include "lib/progress.h"
 #include "lib/reuse.h"
+#include "lib/shard_files.h"
 #include "lib/text_buffer.h"
 #include "lib/text_shard.h"
 #include "lib/text_tokenizer.h"
@@ -32,11 +37,12 @@ enum { LINES_AT_A_TIME = 4096 }; /* of a text file: what is held in memory, and 
 
 static const char usage[] =
     "usage: text2emb --model FOLDER [options] IN OUT [IN OUT ...]\n"
+    "       text2emb --model FOLDER [options] --shards FILE PLAN SHARDS\n"
     "Embeds the texts of IN, one a line, into OUT (.npy), or, if OUT ends in .emb, a shard list IN into a shard OUT.\n"
     "  --model FOLDER    a sentence encoder: config.json, model.safetensors, tokenizer.json or vocab.txt, and sentence-transformers' files\n"
     "  --pooling NAME    cls, max, mean, mean_sqrt_len_tokens, weightedmean or lasttoken (as the folder says)\n"
     "  --normalize 0|1   whether embeddings get length 1 (as the folder says)\n"
-    "  --precision NAME  of the calculation: f32 (the default), bf16 or int8; the next higher one where the machine lacks the instructions\n"
+    "  --precision NAME  of the calculation: f32 (the default), bf16 or int8; the next higher one where the machine lacks the instructions. On a GPU: f32, f16 or bf16\n"
     "  --batch-size N    texts at a time, and between reports of progress (32); the result does not depend on it\n"
     "  --prompt TEXT     put before every text: the name of one of the folder's prompts, or else the prompt itself (as the folder says)\n"
     "  --truncate-dim N  keep the first N numbers of an embedding (all); with --normalize 1 they get length 1 again\n"
@@ -44,6 +50,12 @@ static const char usage[] =
     "  --type NAME       of the numbers in OUT: f32 (the default) or f16\n"
     "  --reuse FILE      finished shards, one a line: embeddings that they hold are copied\n"
     "  --expect HASH     the signature that OUT is named after: another one (the model was changed meanwhile) is an error\n"
+    "  --gpu N           embed on GPU number N; if it cannot be used: a warning, then the CPU\n"
+    "  --require-gpu     … then an error\n"
+    "  --threads N       that tokenize and write beside a GPU (as many as there are processors, at most 8)\n"
+    "  --gpus            print how many GPUs can be used for this model and precision; if none, say why\n"
+    "  --shards FILE     names in FILE: for each N, the shard SHARDS/N.emb from PLAN/N.text, with PLAN/N.text-reuse as --reuse\n"
+    "  --part I/N        of those, number I (from 0) of every N\n"
     "  --signature       print the hash of everything but the input that decides the output\n"
     "  --help, --version\n";
 
@@ -52,8 +64,9 @@ struct options {
     struct model_settings settings;
     struct guard_limits limits;
     enum precision wanted, precision; /* that is asked for, and that this machine computes in */
-    size_t batch;
-    int signature;
+    size_t batch, gpu, threads;
+    struct shard_selection selection; /* list NULL: the operands are pairs of files */
+    int signature, on_gpu, require_gpu, count_gpus;
 };
 
 /* ---- options ---- */
@@ -62,10 +75,25 @@ static int read_precision(const char *value, struct options *options)
 {
     const int wanted = precision_from_name(value);
     if (wanted < 0)
-        return usage_error("PRECISION=%s: unknown; accepted: f32, bf16, int8", value);
+        return usage_error("PRECISION=%s: unknown; accepted: f32, f16, bf16, int8", value);
     options->wanted = (enum precision)wanted;
-    options->precision = encoder_precision(options->wanted);
     return 0;
+}
+
+/* On a GPU a precision is what it says; there is no other signature to fall back to. */
+static void choose_precision(struct options *options)
+{
+    const int on_gpu = (options->on_gpu || options->count_gpus) && options->wanted != PRECISION_INT8;
+    options->precision = on_gpu ? options->wanted : encoder_precision(options->wanted);
+}
+
+/* "I/N" */
+static int read_part(const char *value, struct shard_selection *selection)
+{
+    int end = 0;
+    if (sscanf(value, "%zu/%zu%n", &selection->part, &selection->parts, &end) == 2 && !value[end] && value[0] != '-' && selection->part < selection->parts)
+        return 0;
+    return usage_error("--part %s: I/N is needed, I from 0 to N - 1", value);
 }
 
 /* Said once in a build: by the call that asks for the signature, not by each that is told it. */
@@ -107,7 +135,17 @@ static int read_choice(const char *name, const char *value, struct options *opti
     if (strcmp(name, "batch-size") == 0)
         return whole_number(value, 1, 1 << 20, &options->batch) == 0 ? 0
                    : usage_error("BATCH_SIZE=%s: a whole number from 1 to %d is needed", value, 1 << 20);
-    if (strcmp(name, "prompt") == 0)
+    if (strcmp(name, "gpu") == 0) {
+        options->on_gpu = 1;
+        return whole_number(value, 0, 1023, &options->gpu) == 0 ? 0 : usage_error("--gpu %s: a GPU's number is needed, from 0", value);
+    }
+    if (strcmp(name, "threads") == 0)
+        return whole_number(value, 1, 64, &options->threads) == 0 ? 0 : usage_error("--threads %s: a whole number from 1 to 64 is needed", value);
+    if (strcmp(name, "part") == 0)
+        return read_part(value, &options->selection);
+    if (strcmp(name, "shards") == 0)
+        options->selection.list = value;
+    else if (strcmp(name, "prompt") == 0)
         options->settings.prompt = value;
     else if (strcmp(name, "reuse") == 0)
         options->reuse = value;
@@ -121,12 +159,14 @@ static int read_choice(const char *name, const char *value, struct options *opti
 /* 0, or the exit status with which main ends; -1: end well, all is said. */
 static int read_options(int argc, char **argv, struct options *options)
 {
-    enum { SIGNATURE = 1, HELP, VERSION };
+    enum { SIGNATURE = 1, REQUIRE_GPU, GPUS, HELP, VERSION };
     static const struct option known[] = {
         {"model", required_argument, NULL, 0},     {"pooling", required_argument, NULL, 0},    {"normalize", required_argument, NULL, 0},
         {"precision", required_argument, NULL, 0}, {"batch-size", required_argument, NULL, 0}, {"output", required_argument, NULL, 0},
         {"reuse", required_argument, NULL, 0},     {"expect", required_argument, NULL, 0},     {"prompt", required_argument, NULL, 0},
         {"truncate-dim", required_argument, NULL, 0}, {"type", required_argument, NULL, 0},
+        {"gpu", required_argument, NULL, 0},       {"threads", required_argument, NULL, 0},    {"shards", required_argument, NULL, 0},
+        {"part", required_argument, NULL, 0},      {"require-gpu", no_argument, NULL, REQUIRE_GPU}, {"gpus", no_argument, NULL, GPUS},
         {"signature", no_argument, NULL, SIGNATURE}, {"help", no_argument, NULL, HELP},        {"version", no_argument, NULL, VERSION},
         {0},
     };
@@ -137,6 +177,8 @@ static int read_options(int argc, char **argv, struct options *options)
                 return status;
             break;
         case SIGNATURE: options->signature = 1; break;
+        case REQUIRE_GPU: options->require_gpu = 1; break;
+        case GPUS: options->count_gpus = 1; break;
         case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : -1;
         case VERSION: print_version(); return fflush(stdout) ? 1 : -1;
         default: return 2;
@@ -145,8 +187,10 @@ static int read_options(int argc, char **argv, struct options *options)
     return 0;
 }
 
-static int check_operands(int count, char **operands)
+static int check_operands(int count, char **operands, const struct shard_selection *selection)
 {
+    if (selection->list)
+        return count == 2 ? 0 : usage_error("--shards: the folders PLAN and SHARDS are needed");
     if (count == 0 || count % 2)
         return usage_error("pairs of IN and OUT are needed");
     for (int i = 1; i < count; i += 2)
@@ -158,7 +202,8 @@ static int check_operands(int count, char **operands)
 /* Everything that is kept from file to file. */
 struct embedder {
     const struct model_folder *model;
-    struct encoder *encoder; /* NULL where only ids are wanted */
+    struct encoder *encoder; /* NULL where only ids are wanted, or a GPU computes */
+    struct gpu_batches *gpu; /* NULL: the CPU computes */
     size_t batch;
     struct token_batch texts; /* of a text file */
     float *distinct; /* [distinct texts, dimension], or the states [tokens, hidden] of all of them */
@@ -166,7 +211,6 @@ struct embedder {
     struct guard *guard;
     /* for shards only */
     const char *signature;
-    struct reuse *reuse;
     uint64_t items_before;       /* items of earlier shards of this call */
     struct progress_items items; /* what is done of this call */
 };
@@ -189,7 +233,6 @@ static void close_embedder(struct embedder *embedder)
     encoder_close(embedder->encoder);
     token_batch_free(&embedder->texts);
     free(embedder->distinct);
-    reuse_close(embedder->reuse);
 }
 
 static int open_embedder(struct embedder *embedder, const struct options *options, const struct model_folder *model, struct reason *why)
@@ -234,6 +277,23 @@ static size_t rows_before(const struct embedder *embedder, const struct token_ba
     return embedder->model->result == MODEL_STATES ? (texts->distinct ? texts->offsets[i] : 0) : i;
 }
 
+static void note_text(void *context, const struct gpu_text *text)
+{
+    (void)context; /* the embedding is where it belongs */
+    (void)text;
+}
+
+/* The texts of a file of lines: shards go through gpu_pipeline.h. */
+static int embed_on_gpu(struct embedder *embedder, const struct token_batch *texts, struct reason *why)
+{
+    for (size_t i = 0; i < texts->distinct; i++) {
+        const struct gpu_text text = {.embedding = embedder->distinct + i * embedder->model->dimension};
+        if (gpu_batches_add(embedder->gpu, texts->ids + texts->offsets[i], texts->offsets[i + 1] - texts->offsets[i], text, why) < 0)
+            return -1;
+    }
+    return gpu_batches_run(embedder->gpu, note_text, NULL, why);
+}
+
 /* Fills embedder->distinct with what is wanted of the distinct texts, batch by batch. */
 static int embed(struct embedder *embedder, const struct token_batch *texts, int in_shard, struct reason *why)
 {
@@ -241,6 +301,8 @@ static int embed(struct embedder *embedder, const struct token_batch *texts, int
     const int states = embedder->model->result == MODEL_STATES;
     if (make_rows(&embedder->distinct, &embedder->distinct_room, rows_before(embedder, texts, texts->distinct), width, why) < 0)
         return -1;
+    if (embedder->gpu)
+        return embed_on_gpu(embedder, texts, why);
     const size_t batch = guard_one_by_one(embedder->guard) ? 1 : embedder->batch;
     for (size_t i = 0; i < texts->distinct; i += batch) {
         const size_t some = texts->distinct - i < batch ? texts->distinct - i : batch;
@@ -260,20 +322,27 @@ static int embed(struct embedder *embedder, const struct token_batch *texts, int
 
 /* ---- a shard ---- */
 
-static int embed_shard(struct embedder *embedder, const char *in, const char *out, struct reason *why)
+static int embed_shard(struct embedder *embedder, const struct shard_file *file, struct reason *why)
 {
-    struct text_shard shard = {.in = in, .out = out, .first = embedder->items_before};
+    struct text_shard shard = {.in = file->in, .out = file->out, .first = embedder->items_before};
+    struct reuse *reuse = reuse_open(file->reuse, "reprise emb 1", embedder->signature, why);
+    if (!reuse)
+        return -1;
     const struct text_shard_maker maker = {.model = embedder->model, .tokenizer = embedder->model->tokenizer, .signature = embedder->signature,
-                                           .reuse = embedder->reuse, .guard = embedder->guard};
+                                           .reuse = reuse, .guard = embedder->guard};
     int result = text_shard_read(&shard, &maker, why);
     if (result == 0) {
         count_done(embedder, shard.at_once);
-        result = embedder->encoder ? embed(embedder, &shard.texts, 1, why) : 0;
+        if (embedder->encoder)
+            result = embed(embedder, &shard.texts, 1, why);
+        else /* ids are there already */
+            count_done(embedder, (struct progress_items){.done = shard.texts.texts - shard.at_once.done});
     }
     if (result == 0)
         result = text_shard_write(&shard, &maker, embedder->distinct, why);
     embedder->items_before += shard.list.count;
     text_shard_free(&shard);
+    reuse_close(reuse);
     return result;
 }
 
@@ -433,7 +502,7 @@ static int embed_lines(struct embedder *embedder, const char *in, const char *ou
     if (result == 0 && !(file = atomic_file_open(out, why)))
         result = -1;
     if (result == 0)
-        result = embedder->encoder ? embed_file(embedder, &texts, file, why) : ids_of_file(embedder, &texts, file, why);
+        result = embedder->encoder || embedder->gpu ? embed_file(embedder, &texts, file, why) : ids_of_file(embedder, &texts, file, why);
     if (result == 0)
         result = atomic_file_commit(file, why);
     else
@@ -450,34 +519,132 @@ static int ends_with(const char *text, const char *end)
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-struct job { const struct options *options; const struct model_folder *model; const char *signature; int count; char **operands; };
+/* What a call works on: shards, and other files as pairs of IN and OUT. */
+struct job {
+    const struct options *options;
+    const struct model_folder *model;
+    const char *signature;
+    struct shard_files shards;
+    struct gpu_shard_state *states; /* [shards] */
+    int count;
+    char **operands;
+};
 
-/* All operands, in a child of its own. */
-static int embed_all(struct guard *guard, void *context)
+static int is_shard(const char *out)
 {
-    const struct job *job = context;
-    const struct options *options = job->options;
+    return ends_with(out, ".emb");
+}
+
+static int embed_files(struct embedder *embedder, const struct job *job)
+{
+    struct reason why;
+    int status = 0;
+    for (int i = 0; i < job->count; i += 2)
+        if (!is_shard(job->operands[i + 1]) && embed_lines(embedder, job->operands[i], job->operands[i + 1], &why) < 0) {
+            message(MESSAGE_ERROR, job->operands[i], "%s", why.text);
+            status = 1;
+        }
+    return status;
+}
+
+static int embed_on_cpu(struct guard *guard, const struct job *job)
+{
     struct embedder embedder;
     struct reason why;
-    if (open_embedder(&embedder, options, job->model, &why) < 0 ||
-        !(embedder.reuse = reuse_open(options->reuse, "reprise emb 1", job->signature, &why))) {
-        message(MESSAGE_ERROR, options->model, "%s", why.text);
+    if (open_embedder(&embedder, job->options, job->model, &why) < 0) {
+        message(MESSAGE_ERROR, job->options->model, "%s", why.text);
         return 1;
     }
     embedder.guard = guard;
     embedder.signature = job->signature;
-    progress_join(PROGRESS_TEXT);
     int status = 0;
-    for (int i = 0; i < job->count; i += 2) {
-        const char *in = job->operands[i], *out = job->operands[i + 1];
-        const int is_shard = ends_with(out, ".emb");
-        if ((is_shard ? embed_shard : embed_lines)(&embedder, in, out, &why) < 0) {
-            message(MESSAGE_ERROR, in, "%s", why.text);
+    for (size_t i = 0; i < job->shards.count; i++)
+        if (embed_shard(&embedder, &job->shards.files[i], &why) < 0) {
+            message(MESSAGE_ERROR, job->shards.files[i].in, "%s", why.text);
             status = 1;
         }
-    }
+    status |= embed_files(&embedder, job);
     close_embedder(&embedder);
     return status;
+}
+
+static unsigned threads_beside_gpu(const struct options *options)
+{
+    enum { MOST = 8 };
+    cpu_set_t processors;
+    const int count = sched_getaffinity(0, sizeof processors, &processors) == 0 ? CPU_COUNT(&processors) : 1;
+    return options->threads ? (unsigned)options->threads : count < MOST ? (unsigned)count : MOST;
+}
+
+static int run_on_gpu(struct guard *guard, const struct job *job, struct gpu_encoder *encoder, struct reason *why)
+{
+    const struct options *options = job->options;
+    const size_t tokens = options->batch * job->model->max_tokens;
+    const struct gpu_pipeline pipeline = {
+        .model_path = options->model, .model = job->model, .signature = job->signature, .shards = job->shards.files, .states = job->states,
+        .count = job->shards.count, .threads = threads_beside_gpu(options), .tokens = tokens, .item_seconds = options->limits.seconds,
+    };
+    int status = job->shards.count ? gpu_pipeline_run(&pipeline, encoder, guard, why) : 0;
+    struct gpu_batches batches;
+    if (status < 0 || gpu_batches_open(&batches, encoder, job->model->dimension, tokens, why) < 0)
+        return -1;
+    struct embedder embedder = {.model = job->model, .gpu = &batches, .guard = guard};
+    status |= embed_files(&embedder, job);
+    close_embedder(&embedder);
+    gpu_batches_close(&batches);
+    return status;
+}
+
+/* What is said where no GPU can be used: -1 if that is the end. */
+static int fall_back_to_cpu(const struct options *options, const struct reason *why)
+{
+    const int other = encoder_precision(options->wanted) != options->precision;
+    if (options->require_gpu || other) {
+        message(MESSAGE_ERROR, NULL, "USE_GPU=1: no GPU can be used: %s%s%s", why->text, other ? "; the CPU does not compute in PRECISION=" : "",
+                other ? precision_name(options->wanted) : "");
+        return -1;
+    }
+    message(MESSAGE_WARNING, NULL, "USE_GPU=1: no GPU can be used: %s; the texts are embedded on the CPU", why->text);
+    return 0;
+}
+
+/* All operands, in a child of its own: nothing that belongs to a GPU is there before the fork. */
+static int embed_all(struct guard *guard, void *context)
+{
+    const struct job *job = context;
+    struct reason why;
+    progress_join(PROGRESS_TEXT);
+    if (!job->options->on_gpu || job->model->result != MODEL_EMBEDDINGS)
+        return embed_on_cpu(guard, job);
+    struct gpu_encoder *encoder = gpu_encoder_open(job->model, (int)job->options->gpu, job->options->precision, &why);
+    if (!encoder)
+        return fall_back_to_cpu(job->options, &why) < 0 ? 1 : embed_on_cpu(guard, job);
+    const int status = run_on_gpu(guard, job, encoder, &why);
+    if (status < 0)
+        message(MESSAGE_ERROR, NULL, "GPU %zu: %s", job->options->gpu, why.text);
+    gpu_encoder_close(encoder);
+    return status < 0 ? 1 : status;
+}
+
+/* The shards among the operands, or those that --shards names; and what became of each, for all children to see. */
+static int collect_shards(struct job *job, struct reason *why)
+{
+    const struct options *options = job->options;
+    struct shard_selection selection = options->selection;
+    if (selection.list) {
+        selection.plan = job->operands[0];
+        selection.shards = job->operands[1];
+        job->count = 0;
+        if (shard_files_read(&job->shards, &selection, why) < 0)
+            return -1;
+    } else if (!(job->shards.files = calloc((size_t)job->count / 2 + 1, sizeof *job->shards.files))) {
+        return fail(why, "out of memory");
+    }
+    for (int i = 0; i < job->count; i += 2)
+        if (is_shard(job->operands[i + 1]))
+            job->shards.files[job->shards.count++] = (struct shard_file){job->operands[i], job->operands[i + 1], options->reuse};
+    job->states = mmap(NULL, (job->shards.count + 1) * sizeof *job->states, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return job->states == MAP_FAILED ? fail_errno(why, "shared memory") : 0;
 }
 
 /* Shards are guarded item by item. A file of lines has no place for a verdict: it is never in hand, so a death in it ends the program. */
@@ -492,16 +659,46 @@ static int embed_guarded(const struct options *options, const struct model_folde
         message(MESSAGE_ERROR, options->model, "%s", why.text);
         return 1;
     }
-    struct job job = {options, model, signature, count, operands};
-    status = guard_run(&options->limits, embed_all, &job, &why);
+    struct job job = {.options = options, .model = model, .signature = signature, .count = count, .operands = operands};
+    struct guard_limits limits = options->limits;
+    if (options->on_gpu)
+        limits.memory = 0; /* a GPU's driver maps more than any limit allows */
+    status = collect_shards(&job, &why);
+    if (status == 0)
+        status = guard_run(&limits, embed_all, &job, &why);
     if (status < 0)
         message(MESSAGE_ERROR, operands[0], "%s", why.text);
+    shard_files_free(&job.shards);
     return status < 0 ? 1 : status;
+}
+
+/* --gpus */
+static int print_gpus(const struct options *options, const struct model_folder *model)
+{
+    struct reason why;
+    int count = 0;
+    if (model->result == MODEL_EMBEDDINGS)
+        count = gpu_count(model, options->precision, &why);
+    else
+        fail(&why, "it gives embeddings alone");
+    if (count == 0 && fall_back_to_cpu(options, &why) < 0)
+        return 1;
+    return printf("%d\n", count) < 0 || fflush(stdout) ? 1 : 0;
+}
+
+static int print_signature(const struct options *options, const struct model_folder *model)
+{
+    struct reason why;
+    char signature[HASH_HEX + 1];
+    if (signature_of(model, options->precision, signature, &why) == 0 && puts(signature) >= 0 && fflush(stdout) == 0)
+        return 0;
+    message(MESSAGE_ERROR, options->model, "the signature cannot be printed");
+    return 1;
 }
 
 int main(int argc, char **argv)
 {
-    struct options options = {.settings = MODEL_SETTINGS_NONE, .batch = 32};
+    struct options options = {.settings = MODEL_SETTINGS_NONE, .batch = 32, .selection = {.parts = 1}};
     struct reason why;
     if (message_init(argv[0]) < 0)
         return 2;
@@ -510,8 +707,9 @@ int main(int argc, char **argv)
         return status < 0 ? 0 : status;
     if (!options.model)
         return usage_error("--model is needed");
-    if (!options.signature && (status = check_operands(argc - optind, argv + optind)))
+    if (!options.signature && !options.count_gpus && (status = check_operands(argc - optind, argv + optind, &options.selection)))
         return status;
+    choose_precision(&options);
     if (guard_limits_read(&options.limits, &why) < 0) {
         message(MESSAGE_ERROR, NULL, "%s", why.text);
         return 2;
@@ -522,14 +720,9 @@ int main(int argc, char **argv)
         message(MESSAGE_ERROR, options.model, "%s", why.text);
         return 1;
     }
-    if (options.signature) {
-        char signature[HASH_HEX + 1];
-        status = signature_of(model, options.precision, signature, &why) < 0 || puts(signature) < 0 || fflush(stdout);
-        if (status)
-            message(MESSAGE_ERROR, options.model, "the signature cannot be printed");
-    } else {
-        status = embed_guarded(&options, model, argc - optind, argv + optind);
-    }
+    status = options.count_gpus  ? print_gpus(&options, model)
+             : options.signature ? print_signature(&options, model)
+                                 : embed_guarded(&options, model, argc - optind, argv + optind);
     model_folder_close(model);
     return status;
 }
