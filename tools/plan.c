@@ -270,7 +270,10 @@ static int write_plan_mk(const struct plan *plan, const char *outputs, int curre
     char *path = NULL;
     text_printf(&text, "# Written by plan%s; rules.mk says what is done with it.\n", plan->look ? " to look" : "");
     text_printf(&text, "TOK_SIGNATURE := %s\nEMB_SIGNATURE := %s\n", plan->signatures[TOK], plan->signatures[EMB]);
-    text_printf(&text, "OUTPUTS_HASH := %s\nOUTPUTS_CURRENT := %s\nPIECES :=", outputs, current ? "yes" : "");
+    text_printf(&text, "TEXT_SHARDS :=");
+    for (size_t i = 0; i < plan->shard_count; i++)
+        add_hash(&text, " \\\n", plan->shards[i].text, "");
+    text_printf(&text, "\nOUTPUTS_HASH := %s\nOUTPUTS_CURRENT := %s\nPIECES :=", outputs, current ? "yes" : "");
     for (size_t i = 0; i < plan->shard_count; i++)
         add_hash(&text, " \\\n$(WORK_DIR)/pieces/", plan->shards[i].piece, ".piece");
     text_add_string(&text, "\n");
