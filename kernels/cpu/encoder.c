@@ -235,21 +235,38 @@ static int embed(const struct encoder *encoder, const int32_t *ids, size_t token
     return 0;
 }
 
-static void run_layer(const struct encoder *encoder, size_t index, const size_t *offsets, size_t texts)
+/* The context of every token, or of one in each text, and then their rows of states move to the front. The number of rows that are left. */
+static size_t attend(const struct encoder *encoder, const size_t *offsets, size_t texts, enum rows_wanted wanted)
+{
+    const struct model_folder *model = encoder->model;
+    const size_t stride = encoder->stride;
+    for (size_t i = 0; i < texts; i++) {
+        const size_t first = offsets[i] - offsets[0], tokens = offsets[i + 1] - offsets[i];
+        struct attention text = {.tokens = tokens, .heads = model->heads, .head_size = model->hidden / model->heads, .queries = tokens,
+                                 .bias = model->distance_bias, .reach = model->max_tokens};
+        size_t into = first;
+        if (wanted != ROWS_ALL) {
+            text.query = wanted == ROWS_LAST ? tokens - 1 : 0;
+            text.queries = 1;
+            into = i;
+            memmove(encoder->states + into * stride, encoder->states + (first + text.query) * stride, model->hidden * sizeof *encoder->states);
+        }
+        encoder->kernels->attention(&text, encoder->qkv + first * encoder->qkv_stride, encoder->qkv_stride, encoder->context + into * stride, stride,
+                                    encoder->scratch);
+    }
+    return wanted == ROWS_ALL ? offsets[texts] - offsets[0] : texts;
+}
+
+static void run_layer(const struct encoder *encoder, size_t index, const size_t *offsets, size_t texts, enum rows_wanted wanted)
 {
     const struct kernels *kernels = encoder->kernels;
     const struct model_folder *model = encoder->model;
     const struct encoder_layer *packed = &encoder->layer[index];
     const struct model_layer *layer = &model->layer[index];
-    const size_t hidden = model->hidden, stride = encoder->stride, rows = offsets[texts] - offsets[0];
+    const size_t hidden = model->hidden, stride = encoder->stride;
 
-    kernels->linear(&packed->qkv, LINEAR_STORE, rows, encoder->states, stride, encoder->qkv, encoder->qkv_stride);
-    for (size_t i = 0; i < texts; i++) {
-        const size_t row = offsets[i] - offsets[0], tokens = offsets[i + 1] - offsets[i];
-        const struct attention text = {.tokens = tokens, .heads = model->heads, .head_size = hidden / model->heads, .queries = tokens,
-                                       .bias = model->distance_bias, .reach = model->max_tokens};
-        kernels->attention(&text, encoder->qkv + row * encoder->qkv_stride, encoder->qkv_stride, encoder->context + row * stride, stride, encoder->scratch);
-    }
+    kernels->linear(&packed->qkv, LINEAR_STORE, offsets[texts] - offsets[0], encoder->states, stride, encoder->qkv, encoder->qkv_stride);
+    const size_t rows = attend(encoder, offsets, texts, wanted);
     kernels->linear(&packed->output, LINEAR_ADD, rows, encoder->context, stride, encoder->states, stride);
     kernels->layer_norm(rows, hidden, encoder->states, stride, layer->attention_gain, layer->attention_bias, model->epsilon);
     for (size_t row = 0; row < rows; row += encoder->up_rows) {
@@ -262,7 +279,7 @@ static void run_layer(const struct encoder *encoder, size_t index, const size_t 
 }
 
 /* One pack through all layers: offsets[0] .. offsets[texts] are its tokens. */
-static int run_pack(struct encoder *encoder, const int32_t *ids, const size_t *offsets, size_t texts, struct reason *why)
+static int run_pack(struct encoder *encoder, const int32_t *ids, const size_t *offsets, size_t texts, enum rows_wanted wanted, struct reason *why)
 {
     if (reserve(encoder, offsets[texts] - offsets[0], why) < 0)
         return -1;
@@ -270,9 +287,9 @@ static int run_pack(struct encoder *encoder, const int32_t *ids, const size_t *o
         if (embed(encoder, ids + offsets[i], offsets[i + 1] - offsets[i], encoder->states + (offsets[i] - offsets[0]) * encoder->stride, why) < 0)
             return -1;
     if (encoder->reduced)
-        return reduced_layers_run(encoder->reduced, offsets, texts, ROWS_ALL, encoder->states, encoder->stride, why);
+        return reduced_layers_run(encoder->reduced, offsets, texts, wanted, encoder->states, encoder->stride, why);
     for (size_t layer = 0; layer < encoder->model->layers; layer++)
-        run_layer(encoder, layer, offsets, texts);
+        run_layer(encoder, layer, offsets, texts, layer + 1 == encoder->model->layers ? wanted : ROWS_ALL);
     return 0;
 }
 
@@ -293,17 +310,27 @@ static int check_lengths(const struct encoder *encoder, const size_t *offsets, s
     return 0;
 }
 
+/* The rows of the last layer that an embedding is made of. */
+static enum rows_wanted rows_pooled(const struct model_folder *model)
+{
+    if (model->poolings != 1 || model->skipped)
+        return ROWS_ALL;
+    return model->pooling[0] == POOLING_CLS ? ROWS_FIRST : model->pooling[0] == POOLING_LAST_TOKEN ? ROWS_LAST : ROWS_ALL;
+}
+
 int encoder_forward(struct encoder *encoder, const int32_t *ids, const size_t *offsets, size_t texts, float *embeddings, struct reason *why)
 {
+    const enum rows_wanted wanted = rows_pooled(encoder->model);
     if (check_lengths(encoder, offsets, texts, why) < 0)
         return -1;
     for (size_t first = 0, end; first < texts; first = end) {
         end = pack_end(offsets, first, texts);
-        if (run_pack(encoder, ids, offsets + first, end - first, why) < 0)
+        if (run_pack(encoder, ids, offsets + first, end - first, wanted, why) < 0)
             return -1;
-        for (size_t i = first; i < end; i++)
-            head_embedding(encoder->head, encoder->states + (offsets[i] - offsets[first]) * encoder->stride, encoder->stride, offsets[i + 1] - offsets[i],
-                           embeddings + i * encoder_dimension(encoder));
+        for (size_t i = first; i < end; i++) {
+            const size_t row = wanted == ROWS_ALL ? offsets[i] - offsets[first] : i - first, rows = wanted == ROWS_ALL ? offsets[i + 1] - offsets[i] : 1;
+            head_embedding(encoder->head, encoder->states + row * encoder->stride, encoder->stride, rows, embeddings + i * encoder_dimension(encoder));
+        }
     }
     return 0;
 }
@@ -315,7 +342,7 @@ int encoder_states(struct encoder *encoder, const int32_t *ids, const size_t *of
         return -1;
     for (size_t first = 0, end; first < texts; first = end) {
         end = pack_end(offsets, first, texts);
-        if (run_pack(encoder, ids, offsets + first, end - first, why) < 0)
+        if (run_pack(encoder, ids, offsets + first, end - first, ROWS_ALL, why) < 0)
             return -1;
         for (size_t row = 0; row < offsets[end] - offsets[first]; row++)
             memcpy(states + (offsets[first] - offsets[0] + row) * hidden, encoder->states + row * encoder->stride, hidden * sizeof *states);
