@@ -229,19 +229,13 @@ static void attention_head(const struct attention *text, const struct attention_
             product_tile(rows, room->head_steps, room->queries, room->query_stride, room->keys + t * room->head_steps * STEP_BYTES, nothing, &finish);
         }
         soften(room, rows, text->tokens, load(hidden), bias ? bias - i : NULL, shares);
+        finish.then = TILE_SCALE;
+        finish.scale = shares;
         finish.y_stride = context_stride;
         for (size_t h = 0; h < text->head_size; h += PANEL) {
             finish.y = context + i * context_stride + h;
             finish.columns = text->head_size - h < PANEL ? text->head_size - h : PANEL;
             product_tile(rows, room->token_steps, room->shares, room->share_stride, room->values + h * room->token_steps * STEP_BYTES, nothing, &finish);
-        }
-        for (size_t r = 0; r < rows; r++) {
-            float *row = context + (i + r) * context_stride;
-            size_t h = 0;
-            for (; h + LANES <= text->head_size; h += LANES)
-                store(row + h, load(row + h) * all(shares[r]));
-            for (; h < text->head_size; h++)
-                row[h] *= shares[r];
         }
     }
 }
