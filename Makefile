@@ -109,6 +109,7 @@ Goals
   test             install what the tests take and run them all (TESTS='tests/edits.bats …' for some)
   parity           compare with the reference implementations (MidiTok, tokenizers, sentence-transformers), in a venv of their own
   bench            time against the fastest peers, side by side
+  test-gpu, bench-gpu  what only a device shows; gpu-bundle: both as a folder to carry to one
   help             this text
 
 Variables (make NAME=value, or the environment)
@@ -123,8 +124,9 @@ Variables (make NAME=value, or the environment)
   TOKENIZER            how MIDI becomes tokens: REMI                          [REMI]
   MODEL                folder of a BERT-type sentence encoder                 [data/models/all-MiniLM-L6-v2]
   POOLING, NORMALIZE   override what the model's own files say: cls, mean, max …; 0 or 1
-  PRECISION            f32, bf16, int8: less exact and faster, see README     [f32]
-  USE_GPU              1: embed on a GPU (this version: a warning, then the CPU)  [0]
+  PRECISION            f32, bf16, int8 (a GPU: f16, bf16): less exact and faster, see README  [f32]
+  USE_GPU              1: embed on the GPUs that are there; none: a warning, then the CPU  [0]
+  REQUIRE_GPU          1: the same, and no GPU is an error                    [0]
   MIDI_CHECKPOINT, TEXT_CHECKPOINT, PROCESSING_CHECKPOINT
                        the JSON checkpoints of checkpoint and import          [midi_checkpoint.json … in OUTPUT_DIR]
   STRICT               1: a quarantined item fails the run, after all else is done  [0]
