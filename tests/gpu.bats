@@ -11,7 +11,7 @@ setup_file() {
     local here=$BATS_TEST_DIRNAME/gpu
     python3 "$here/make_model.py" tiny "$models/tiny"
     python3 "$here/make_model.py" tiny-mpnet "$models/tiny-mpnet"
-    python3 "$here/make_texts.py" 40 mixed "$models/tiny" 3 >"$models/texts"
+    python3 "$here/make_texts.py" 24 mixed "$models/tiny" 3 >"$models/texts"
 }
 
 # text2emb with the library of tests/shim beside it, where it looks for the one of CUDA.
@@ -63,6 +63,10 @@ END
 
 @test "the packing plan: every token in its place, tiles cover each text once, what does not fit is refused" {
     "$programs/shim/check_packing"
+}
+
+@test "a text's bits are the same alone, among others, and where forward passes are kept as graphs" {
+    "$programs/shim/time_forward" --quick
 }
 
 @test "f32 equals the CPU's to 1e-5, f16 and bf16 to their cosines; all architectures, poolings and heads of the CPU" {
