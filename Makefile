@@ -167,6 +167,7 @@ PEERS ?= data/peers
 parity bench: programs test-programs
 	@setup/install-packages setup/packages-parity.txt
 	@setup/fetch-peers setup/requirements-peers.txt "$(PEERS)"
+	@setup/fetch-model all-mpnet-base-v2 data/models/all-mpnet-base-v2
 	@BUILD=$(BUILD) PEERS="$(PEERS)" tests/$@/run
 
 restart:

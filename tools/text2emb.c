@@ -113,7 +113,7 @@ static int read_choice(const char *name, const char *value, struct options *opti
     if (strcmp(name, "precision") == 0)
         return read_precision(value, options);
     if (strcmp(name, "output") == 0) {
-        options->ids = strcmp(value, "ids") == 0;
+        options->ids = options->settings.ids_only = strcmp(value, "ids") == 0;
         return options->ids || strcmp(value, "embeddings") == 0 ? 0 : usage_error("--output %s: unknown; accepted: embeddings, ids", value);
     }
     if (strcmp(name, "batch-size") == 0)

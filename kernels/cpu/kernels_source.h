@@ -47,7 +47,7 @@ INLINE void store_some(float *at, vector v, size_t count)
 
 /* ---- matrix product: register tiles over packed panels ---- */
 
-/* What the products after this one will read: fetched into the second-level cache meanwhile, `step` bytes further every fourth k. */
+/* What the products after this one will read: fetched into the second-level cache meanwhile, `step` bytes further every other k. */
 struct ahead { const char *at; size_t step; };
 
 /* One step of k for every element of the tile. Rows are addressed from every third one, as base, base + stride and base + 2 * stride: one address
@@ -79,7 +79,8 @@ INLINE void multiply(const size_t rows, size_t k, const float *a, size_t a_strid
     size_t p = 0;
     for (; p + STEP <= k; p += STEP) {
         __builtin_prefetch(ahead.at, 0, 2);
-        ahead.at += ahead.step;
+        __builtin_prefetch(ahead.at + ahead.step, 0, 2);
+        ahead.at += 2 * ahead.step;
         UNROLL for (size_t q = 0; q < STEP; q++)
             multiply_step(rows, third, stride, p + q, b, tile);
     }
@@ -159,7 +160,7 @@ static __attribute__((noinline)) void gelu_tile(size_t rows, size_t columns, flo
 
 /* ---- linear layers ---- */
 
-static void pack(const struct linear *layer, const float *weights, size_t first, size_t outputs)
+static void pack(const struct linear *layer, const float *weights, size_t stride, size_t first, size_t outputs)
 {
     enum { STEP = 64 }; /* so few inputs at a time that the part of a panel being filled stays in the first-level cache */
     for (size_t begin = 0; begin < layer->inputs; begin += STEP)
@@ -167,20 +168,26 @@ static void pack(const struct linear *layer, const float *weights, size_t first,
             const size_t output = first + o, end = begin + STEP < layer->inputs ? begin + STEP : layer->inputs;
             float *column = layer->weights + output / PANEL * PANEL * layer->inputs + output % PANEL;
             for (size_t p = begin; p < end; p++)
-                column[p * PANEL] = weights[o * layer->inputs + p];
+                column[p * PANEL] = weights[o * stride + p];
         }
+}
+
+/* Rows are shared out evenly among as few tiles as hold them: a small last tile would take longer than its rows are worth. */
+static size_t tiles_of(size_t rows)
+{
+    return (rows + ROWS - 1) / ROWS;
 }
 
 static void linear(const struct linear *layer, enum linear_then then, size_t rows, const float *x, size_t x_stride, float *y, size_t y_stride)
 {
-    const size_t panel_bytes = layer->inputs * PANEL * sizeof(float), tiles = (rows + ROWS - 1) / ROWS;
+    const size_t panel_bytes = layer->inputs * PANEL * sizeof(float), tiles = tiles_of(rows);
     const size_t share = panel_bytes / tiles; /* each tile fetches its share of the next panel */
     for (size_t j = 0; j < layer->outputs; j += PANEL) {
         const float *panel = layer->weights + j * layer->inputs;
-        struct ahead ahead = {(const char *)panel + panel_bytes, 4 * share / layer->inputs};
+        struct ahead ahead = {(const char *)panel + panel_bytes, 2 * share / layer->inputs};
         size_t columns = layer->outputs - j < PANEL ? layer->outputs - j : PANEL;
-        for (size_t i = 0; i < rows; i += ROWS) {
-            size_t some = rows - i < ROWS ? rows - i : ROWS;
+        for (size_t t = 0; t < tiles; t++) {
+            const size_t i = rows * t / tiles, some = rows * (t + 1) / tiles - i;
             float *c = y + i * y_stride + j;
             product_tile(some, layer->inputs, x + i * x_stride, x_stride, panel, layer->bias + j, ahead, then == LINEAR_ADD, c, y_stride, columns);
             ahead.at += share;
