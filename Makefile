@@ -26,6 +26,10 @@ TOKENIZER ?= REMI
 PRECISION ?= f32
 POOLING ?=
 NORMALIZE ?=
+PROMPT ?=
+TRUNCATE_DIM ?=
+TEXT_OUTPUT ?= embeddings
+EMBEDDING_TYPE ?= f32
 MIDI_FIELD ?=
 TEXT_FIELD ?=
 STRICT ?= 0
@@ -42,10 +46,10 @@ BUILD ?= release
 V ?= 0
 
 # File names are taken as they stand (a `$` in one is a `$`), and reach programs through the environment, so any name will do.
-paths := INPUT OUTPUT_DIR MODEL CACHE_DIR FILE
+paths := INPUT OUTPUT_DIR MODEL CACHE_DIR FILE PROMPT
 $(foreach name,$(paths),$(eval override $(name) := $$(value $(name))))
 export ITEM_TIMEOUT ITEM_MEMORY
-export TOKENIZER PRECISION POOLING NORMALIZE USE_CACHE CACHE_DIR CACHE_SIZE FILE
+export TOKENIZER PRECISION POOLING NORMALIZE PROMPT TRUNCATE_DIM TEXT_OUTPUT EMBEDDING_TYPE USE_CACHE CACHE_DIR CACHE_SIZE FILE
 export INPUT OUTPUT_DIR MODEL BATCH_SIZE CHECKPOINT_INTERVAL MIDI_FIELD TEXT_FIELD LOG_LEVEL FSYNC
 
 # WORK_DIR becomes part of Make's own target names, which cannot hold these.
@@ -55,11 +59,13 @@ $(if $(and $(filter 1,$(words $(WORK_DIR))),$(if $(strip $(foreach c,$(unusable)
 
 one_of = $(if $(filter $(2),$($(1))),,$(error $(1)=$($(1)): unknown; it is one of $(2)))
 $(call one_of,USE_GPU,0 1)$(call one_of,STRICT,0 1)$(call one_of,FSYNC,0 1)$(call one_of,USE_CACHE,0 1)$(call one_of,V,0 1)$(call one_of,PRECISION,f32 f16 bf16 int8)$(call one_of,REQUIRE_GPU,0 1)
+$(call one_of,TEXT_OUTPUT,embeddings tokens ids)$(call one_of,EMBEDDING_TYPE,f32 f16)
 $(call one_of,BUILD,release debug asan tsan)$(call one_of,LOG_LEVEL,debug info warning error critical)
 
 MIDI2TOK = $(B)/midi2tok --tokenizer '$(TOKENIZER)' --batch-size '$(BATCH_SIZE)'
 TEXT2EMB = $(B)/text2emb --model "$$MODEL" --precision '$(PRECISION)' --batch-size '$(BATCH_SIZE)' \
-  $(if $(POOLING),--pooling '$(POOLING)') $(if $(NORMALIZE),--normalize '$(NORMALIZE)') $(if $(filter 1,$(REQUIRE_GPU)),--require-gpu)
+  $(if $(POOLING),--pooling '$(POOLING)') $(if $(NORMALIZE),--normalize '$(NORMALIZE)') $(if $(PROMPT),--prompt "$$PROMPT") \
+  $(if $(TRUNCATE_DIM),--truncate-dim '$(TRUNCATE_DIM)') --output '$(TEXT_OUTPUT)' --type '$(EMBEDDING_TYPE)' $(if $(filter 1,$(REQUIRE_GPU)),--require-gpu)
 # Where embeddings are computed decides nothing but what a precision means: a CPU that lacks it computes in a higher one, on a GPU it is what it says.
 TEXT2EMB_SIGNATURE = $(TEXT2EMB) $(if $(filter 1,$(USE_GPU)),$(if $(filter f16 bf16,$(PRECISION)),--gpu 0))
 override USE_GPU := $(if $(filter 1,$(REQUIRE_GPU)),1,$(USE_GPU))
@@ -122,8 +128,12 @@ Variables (make NAME=value, or the environment)
   MIDI_FIELD           key of the MIDI path in INPUT                          [midi_file, midi_path]
   TEXT_FIELD           key of the caption in INPUT                            [text_description, text]
   TOKENIZER            how MIDI becomes tokens: REMI                          [REMI]
-  MODEL                folder of a BERT-type sentence encoder                 [data/models/all-MiniLM-L6-v2]
+  MODEL                folder of a sentence encoder                           [data/models/all-MiniLM-L6-v2]
   POOLING, NORMALIZE   override what the model's own files say: cls, mean, max …; 0 or 1
+  PROMPT               put before every text: a prompt of the model's by its name, or any text
+  TRUNCATE_DIM         keep so many numbers of an embedding                   [all]
+  TEXT_OUTPUT          embeddings, tokens (the states of every token), or ids [embeddings]
+  EMBEDDING_TYPE       f32, or f16: half the size in the shards               [f32]
   PRECISION            f32, bf16, int8 (a GPU: f16, bf16): less exact and faster, see README  [f32]
   USE_GPU              1: embed on the GPUs that are there; none: a warning, then the CPU  [0]
   REQUIRE_GPU          1: the same, and no GPU is an error                    [0]

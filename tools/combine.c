@@ -20,6 +20,7 @@
 #include "lib/plan_record.h"
 #include "lib/shard.h"
 #include "lib/text_buffer.h"
+#include "lib/text_results.h"
 #include "lib/work_files.h"
 
 static const char usage[] =
@@ -36,19 +37,15 @@ static const char piece_form[] = "combine 2: one JSON item a line, shortest floa
 struct joining {
     const struct shard *tok, *emb;
     struct item_tokens tokens;
-    const float *embedding; /* [n, d] */
-    uint64_t dimension;
+    struct text_results results;
     struct text_buffer body, errors, decoded;
     struct piece_counts counts;
 };
 
 static int open_tensors(struct joining *joining, struct reason *why)
 {
-    uint64_t shape[2];
-    joining->embedding = shard_tensor(joining->emb, "embedding", SHARD_F32, shape);
-    joining->dimension = shape[1];
-    if (!joining->embedding)
-        return fail(why, "a tensor is missing");
+    if (text_results_open(joining->emb, &joining->results, why) < 0)
+        return -1;
     if (item_tokens_open(joining->tok, &joining->tokens, why) < 0)
         return -1;
     return shard_items(joining->tok) == shard_items(joining->emb) ? 0 : fail(why, "tokens and embeddings are of different shards");
@@ -91,8 +88,8 @@ static int add_text_features(struct joining *joining, size_t item, const struct 
     text_add_string(body, ",\"cleaned_text\":");
     text_add_json_string(body, cleaned.bytes ? cleaned.bytes : "", cleaned.count);
     text_free(&cleaned);
-    text_add_string(body, ",\"embedding\":");
-    add_embedding(body, joining->embedding + item * joining->dimension, joining->dimension);
+    text_add_string(body, ",");
+    add_text_result(body, &joining->results, item);
     text_add_string(body, "}");
     return 0;
 }
@@ -151,7 +148,7 @@ static int join_pairs(struct joining *joining, struct pair_list *pairs, struct r
         return -1;
     if (joining->counts.pairs != shard_items(joining->tok))
         return fail(why, "fewer pairs than tokens and embeddings");
-    joining->counts.embedding_size = joining->dimension;
+    joining->counts.embedding_size = joining->results.width;
     return joining->body.failed || joining->errors.failed || joining->decoded.failed ? fail(why, "out of memory") : 0;
 }
 

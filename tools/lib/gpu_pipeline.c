@@ -326,7 +326,7 @@ static int start_workers(struct pipeline *pipeline, struct worker *workers, unsi
 {
     for (*started = 0; *started < pipeline->settings->threads; (*started)++) {
         struct worker *worker = &workers[*started];
-        const struct model_settings tokenizer_alone = {.pooling = -1, .normalize = -1, .ids_only = 1};
+        const struct model_settings tokenizer_alone = {.pooling = -1, .normalize = -1, .result = MODEL_IDS};
         worker->pipeline = pipeline;
         if (!(worker->tokenizing = model_folder_open(pipeline->settings->model_path, &tokenizer_alone, why)))
             return -1;
