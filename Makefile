@@ -118,6 +118,7 @@ Goals
   parity           compare with the reference implementations (MidiTok, tokenizers, sentence-transformers), in a venv of their own
   bench            time against the fastest peers, side by side
   fuzz             feed made-up files to every reader for FUZZ_SECONDS [60] each, under sanitizers
+  test-gpu, bench-gpu  what only a device shows; gpu-bundle: both as a folder to carry to one
   help             this text
 
 Variables (make NAME=value, or the environment)
@@ -138,8 +139,9 @@ Variables (make NAME=value, or the environment)
   TRUNCATE_DIM         keep so many numbers of an embedding                   [all]
   TEXT_OUTPUT          embeddings, tokens (the states of every token), or ids [embeddings]
   EMBEDDING_TYPE       f32, or f16: half the size in the shards               [f32]
-  PRECISION            f32, bf16, int8: less exact and faster, see README     [f32]
-  USE_GPU              1: embed on a GPU (this version: a warning, then the CPU)  [0]
+  PRECISION            f32, bf16, int8 (a GPU: f16, bf16): less exact and faster, see README  [f32]
+  USE_GPU              1: embed on the GPUs that are there; none: a warning, then the CPU  [0]
+  REQUIRE_GPU          1: the same, and no GPU is an error                    [0]
   MIDI_CHECKPOINT, TEXT_CHECKPOINT, PROCESSING_CHECKPOINT
                        the JSON checkpoints of checkpoint and import          [midi_checkpoint.json … in OUTPUT_DIR]
   STRICT               1: a quarantined item fails the run, after all else is done  [0]
