@@ -261,19 +261,20 @@ static int export_processing(const struct export *export, const char *out)
 
 /* ---- the program ---- */
 
-static int find_finished(struct export *export)
+static int find_finished(struct export *export, struct reason *why)
 {
     for (int kind = 0; kind < SHARD_KINDS; kind++) {
         if (!(export->finished[kind] = calloc(export->plan.shard_count + 1, 1)))
-            return -1;
+            return fail(why, "out of memory");
         for (size_t i = 0; i < export->plan.shard_count; i++) {
             const struct shard_names *names = &export->plan.shards[i];
             char *path = shard_file(export->work, (enum shard_kind)kind, kind == SHARD_OF_MIDI ? export->plan.tok : export->plan.emb,
                                     kind == SHARD_OF_MIDI ? names->midi : names->text);
-            if (!path)
-                return -1;
-            export->finished[kind][i] = access(path, F_OK) == 0;
+            int there = is_there(path, why);
             free(path);
+            if (there < 0)
+                return -1;
+            export->finished[kind][i] = (unsigned char)there;
         }
     }
     for (size_t i = 0; i < export->plan.shard_count; i++)
@@ -288,9 +289,9 @@ static int export_all(struct export *export, const char *plan, char *const outs[
         message(MESSAGE_ERROR, NULL, "%s", why.text);
         return -1;
     }
-    int result = find_finished(export);
+    int result = find_finished(export, &why);
     if (result < 0)
-        message(MESSAGE_ERROR, NULL, "out of memory");
+        message(MESSAGE_ERROR, NULL, "%s", why.text);
     if (result == 0)
         result = export_stage(export, SHARD_OF_MIDI, outs[0]);
     if (result == 0)
@@ -324,8 +325,8 @@ int main(int argc, char **argv)
                 return usage_error("BATCH_SIZE=%s: a whole number from 1 to %d is needed", optarg, 1 << 20);
             break;
         case PROGRESS: export.has_run = progress_read(optarg, &export.run) == 0; break;
-        case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
-        case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
+        case HELP: fputs(usage, stdout); return print_end() < 0;
+        case VERSION: print_version(); return print_end() < 0;
         default: return 2;
         }
     }

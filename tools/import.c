@@ -360,8 +360,8 @@ int main(int argc, char **argv)
         case TOK: import.commands[SHARD_OF_MIDI] = optarg; break;
         case EMB: import.commands[SHARD_OF_TEXT] = optarg; break;
         case MODEL: import.model_folder = optarg; break;
-        case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
-        case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
+        case HELP: fputs(usage, stdout); return print_end() < 0;
+        case VERSION: print_version(); return print_end() < 0;
         default: return 2;
         }
     }

@@ -289,7 +289,7 @@ static int keep_backup(const struct atomic_file *file, struct reason *why)
         if (rename(unique, backup) < 0)
             result = fail_errno(why, "%s: cannot keep the earlier file", backup);
         unlink(unique); /* rename leaves it where both names are one file already */
-    } else if (errno != ENOENT) {
+    } else if (errno != ENOENT && (access(file->path, F_OK) == 0 || errno != ENOENT)) {
         result = atomic_file_copy(file->path, backup, why); /* a file system without hard links */
     }
     free(backup);

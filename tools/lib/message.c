@@ -103,6 +103,15 @@ void print_line(const char *format, ...)
     free(text);
 }
 
+int print_end(void)
+{
+    int flushed = fflush(stdout), error = errno;
+    if (flushed == 0 && !ferror(stdout))
+        return 0;
+    message(MESSAGE_ERROR, NULL, "standard output: cannot write: %s", flushed ? strerror(error) : "not all of it was taken");
+    return -1;
+}
+
 static int fill(struct reason *why, const char *system_text, const char *format, va_list arguments)
 {
     if (!why)

@@ -138,9 +138,10 @@ static int open_weights(struct model_folder *model, const struct model_paths *pa
     model->storage->weights = safetensors_open(path, &inner);
     if (model->storage->weights)
         return 0;
-    if (model_has_file(paths->transformer, "model.safetensors.index.json"))
+    int absent = !model_has_file(paths->transformer, "model.safetensors");
+    if (absent && model_has_file(paths->transformer, "model.safetensors.index.json"))
         return fail(why, "the weights are split over several files (model.safetensors.index.json); one model.safetensors is what is read");
-    if (!model_has_file(paths->transformer, "model.safetensors") && model_has_file(paths->transformer, "pytorch_model.bin"))
+    if (absent && model_has_file(paths->transformer, "pytorch_model.bin"))
         return fail(why, "the weights are in pytorch_model.bin; model.safetensors is what is read");
     return fail(why, "model.safetensors: %s", inner.text);
 }

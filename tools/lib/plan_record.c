@@ -1,5 +1,6 @@
 #include "plan_record.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,9 +178,11 @@ int plan_record_read(const char *path, struct plan_record *record, struct reason
     struct reading reading = {.record = record};
     struct reason inner;
     *record = (struct plan_record){0};
-    int result = whole_file_read(path, &file, &inner);
-    if (result == 0)
+    int result = whole_file_read(path, &file, &inner), error = errno;
+    if (result == 0) {
         result = read_record(&reading, &file, &inner);
+        error = result < 0 && is_out_of_memory(&inner) ? ENOMEM : 0;
+    }
     whole_file_free(&file);
     if (result == 0) {
         settle_texts(&reading);
@@ -187,7 +190,9 @@ int plan_record_read(const char *path, struct plan_record *record, struct reason
     }
     text_free(&reading.texts);
     plan_record_free(record);
-    return fail(why, "%s: %s", path, inner.text);
+    fail(why, "%s: %s", path, inner.text);
+    errno = error;
+    return -1;
 }
 
 void plan_record_free(struct plan_record *record)
