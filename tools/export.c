@@ -2,6 +2,7 @@
  *
  * MIDI records come from every finished .tok shard of the plan, text records from every finished .emb shard, in input order; the two stages
  * need not be equally far. Quarantined items have no record: they are not done. Only one shard is held in memory. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -324,7 +325,11 @@ int main(int argc, char **argv)
             if (whole_number(optarg, 1, 1 << 20, &export.batch) < 0)
                 return usage_error("BATCH_SIZE=%s: a whole number from 1 to %d is needed", optarg, 1 << 20);
             break;
-        case PROGRESS: export.has_run = progress_read(optarg, &export.run) == 0; break;
+        case PROGRESS:
+            export.has_run = progress_read(optarg, &export.run) == 0;
+            if (!export.has_run && errno != 0 && errno != ENOENT)
+                message(MESSAGE_WARNING, optarg, "%s; the last run's times and speeds are not known", strerror(errno));
+            break;
         case HELP: fputs(usage, stdout); return print_end() < 0;
         case VERSION: print_version(); return print_end() < 0;
         default: return 2;

@@ -517,9 +517,13 @@ int main(int argc, char **argv)
     }
     if (options.signature) {
         char signature[HASH_HEX + 1];
-        status = signature_of(model, signature, &why) < 0 || puts(signature) < 0 || fflush(stdout);
+        status = signature_of(model, signature, &why) < 0;
+        if (!status && (puts(signature) < 0 || fflush(stdout))) {
+            fail_errno(&why, "the signature cannot be printed");
+            status = 1;
+        }
         if (status)
-            message(MESSAGE_ERROR, options.model, "the signature cannot be printed");
+            message(MESSAGE_ERROR, options.model, "%s", why.text);
     } else {
         status = embed_guarded(&options, model, argc - optind, argv + optind);
     }

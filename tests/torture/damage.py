@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 
-from scenario import ENVIRONMENT, PROGRAMS, Dataset, files_below, points, read, run_all, temporaries, write
+from scenario import ENVIRONMENT, PROGRAMS, Dataset, files_below, points, read, report, run_all, temporaries, write
 
 
 def cut(content, at):
@@ -163,9 +163,9 @@ def main():
         made = dataset.make()
         assert made.returncode == 0, made.stdout
         reference = dataset.outputs()
-        findings = run_all(list(reader_tasks(dataset, folder, options.step)), options.jobs, lambda runs, found: f"readers: {runs} damaged files, {found} findings")
+        findings = run_all(list(reader_tasks(dataset, folder, options.step)), options.jobs)
         tasks = list(misplacing_tasks(dataset, folder, reference)) + list(make_tasks(dataset, folder, reference, 64, options.sample))
-        findings += run_all(tasks, options.jobs, lambda runs, found: f"make: {runs} damaged work folders, {found} findings")
+        findings += run_all(tasks, options.jobs)
     finally:
         shutil.rmtree(folder)
     sys.exit(1 if findings else 0)

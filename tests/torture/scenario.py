@@ -20,7 +20,7 @@ TIMED = ["processing_stats.json", "processing_stats.json.bak"]  # they hold the 
 CALLS = "write read open close fsync rename link unlink mkdir mmap ftruncate flock stat lseek fchmod allocate".split()  # as in tests/fault/fault.c
 # The variables of a make around this one are not those of the makes that are started here.
 ENVIRONMENT = {name: value for name, value in os.environ.items()
-               if not name.startswith(("MAKE", "MFLAGS", "FAULT_")) and name not in ("INPUT", "OUTPUT_DIR", "WORK_DIR", "FSYNC", "LOG_LEVEL", "MODEL")}
+               if not name.startswith(("MAKE", "MFLAGS", "FAULT_")) and name not in ("INPUT", "OUTPUT_DIR", "WORK_DIR", "FSYNC", "LOG_LEVEL", "MODEL", "USE_CACHE", "CACHE_DIR")}
 
 
 def read(path):
@@ -107,7 +107,7 @@ class Dataset:
 
     def __init__(self, folder, pairs):
         self.folder, self.data, self.work, self.out = folder, f"{folder}/data", f"{folder}/work", f"{folder}/out"
-        self.model = f"{folder}/model"
+        self.model, self.cache = f"{folder}/model", f"{folder}/cache"
         small_model(self.model)
         os.makedirs(f"{self.data}/midi")
         chosen = json.loads(read(f"{ROOT}/data/demo/pairs.json"))[:pairs]
@@ -122,7 +122,7 @@ class Dataset:
 
     def command(self, *arguments):
         return ["make", "-C", ROOT, "--no-print-directory", f"BUILD={BUILD}", f"INPUT={self.input}", f"WORK_DIR={self.work}", f"OUTPUT_DIR={self.out}",
-                f"MODEL={self.model}", "BATCH_SIZE=2", "CHECKPOINT_INTERVAL=2", *arguments]
+                f"MODEL={self.model}", f"CACHE_DIR={self.cache}", "BATCH_SIZE=2", "CHECKPOINT_INTERVAL=2", *arguments]
 
     def make(self, *arguments, **variables):
         return subprocess.run(self.command(*arguments), env={**ENVIRONMENT, **variables}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -144,6 +144,7 @@ class Dataset:
     def clear(self):
         shutil.rmtree(self.work, ignore_errors=True)
         shutil.rmtree(self.out, ignore_errors=True)
+        shutil.rmtree(self.cache, ignore_errors=True)
 
 
 def points(count, sample):
@@ -153,15 +154,22 @@ def points(count, sample):
     return [count // 2 + 1] if sample == 1 else [1 + round(i * (count - 1) / (sample - 1)) for i in range(sample)]
 
 
-def run_all(tasks, jobs, report):
-    """Runs the callables, some at a time; each gives a list of findings (words). `report` is called with their count at the end."""
+def report(what, points, findings, unit="runs"):
+    """A row of the table that tests/torture/run prints at the end, and a line now."""
+    print(f"{what}: {points} {unit}, {findings} findings", flush=True)
+    if "TORTURE_TABLE" in os.environ:
+        with open(os.environ["TORTURE_TABLE"], "a") as table:
+            table.write(f"{what}\t{points} {unit}\t{findings}\n")
+
+
+def run_all(tasks, jobs):
+    """Runs the callables, some at a time; each gives a list of findings (words). All findings."""
     findings = []
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         for done in concurrent.futures.as_completed([pool.submit(task) for task in tasks]):
             for finding in done.result():
                 print(f"FOUND: {finding}", flush=True)
                 findings.append(finding)
-    print(report(len(tasks), len(findings)), flush=True)
     return findings
 
 

@@ -38,11 +38,13 @@ static int open_lock(const char *path)
     return descriptor < 0 && errno == EACCES ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : descriptor;
 }
 
-/* `make clean` removes the file: a lock on a removed one is no lock. */
-static int is_current(int descriptor, const char *path)
+/* `make clean` removes the file: a lock on a removed one is no lock. 1 or 0, -1 with `why` if that cannot be seen. */
+static int is_current(int descriptor, const char *path, struct reason *why)
 {
-    struct stat held, named;
-    return fstat(descriptor, &held) == 0 && stat(path, &named) == 0 && held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+    struct stat held, named = {0};
+    if (fstat(descriptor, &held) < 0 || (stat(path, &named) < 0 && errno != ENOENT))
+        return fail_errno(why, "%s", path);
+    return held.st_nlink > 0 && held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
 static void read_holder(int descriptor, struct build_holder *holder)
@@ -79,8 +81,13 @@ static int acquire(const char *path, int patient, int *waited, struct reason *wh
         if (descriptor < 0)
             return fail_errno(why, "%s", path);
         if (flock(descriptor, LOCK_EX | (*waited ? 0 : LOCK_NB)) == 0) {
-            if (is_current(descriptor, path))
+            int current = is_current(descriptor, path, why);
+            if (current > 0)
                 return descriptor;
+            if (current < 0) {
+                close(descriptor);
+                return -1;
+            }
         } else if (has_no_locks(errno)) {
             message(MESSAGE_WARNING, path, "%s: no locks on this file system; a second make at the same time would do the same work again", strerror(errno));
             close(descriptor);
