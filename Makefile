@@ -106,6 +106,7 @@ Goals
   setup            install what building and the demo take; silent when nothing is missing
   demo             setup, then all with the demo's pairs
   test             install what the tests take and run them all (TESTS='tests/edits.bats …' for some)
+  torture          the full sweeps of kills, failing calls, damaged files and hostile places (an hour or so; SWEEPS='kills …' for some)
   parity           compare with the reference implementations (MidiTok, tokenizers, sentence-transformers), in a venv of their own
   bench            time against the fastest peers, side by side
   help             this text
@@ -138,7 +139,7 @@ Variables (make NAME=value, or the environment)
 endef
 export HELP
 
-.PHONY: help setup demo restart clean distclean test parity bench
+.PHONY: help setup demo restart clean distclean test torture parity bench
 help:
 	@echo "$$HELP"
 
@@ -158,6 +159,9 @@ test:
 	@$(MAKE) --no-print-directory setup
 	@$(MAKE) --no-print-directory programs test-programs
 	@BUILD=$(BUILD) tests/run $(TESTS)
+
+torture: programs
+	@BUILD=$(BUILD) tests/torture/run $(SWEEPS)
 
 # The reference implementations come from PyPI, pinned, into a venv that nothing else uses.
 PEERS ?= data/peers

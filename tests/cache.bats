@@ -66,6 +66,20 @@ END
     all_taken
 }
 
+@test "a complete dataset fills the cache too: make USE_CACHE=1 builds nothing and keeps every shard; -n and -q keep none" {
+    reprise >/dev/null 2>&1
+    cp "$out/processed_data.json" "$BATS_TEST_TMPDIR/before.json"
+    cached -n >/dev/null 2>&1
+    cached -q >/dev/null 2>&1
+    [ ! -e "$cache" ]
+    run cached
+    [ "$status" -eq 0 ]
+    [[ $output == *"Nothing to be done for 'all'"* ]]
+    [ "$(find "$cache" -name '*.tok' -o -name '*.emb' | wc -l)" = 12 ]
+    cached clean
+    all_taken
+}
+
 @test "without USE_CACHE=1 nothing is kept and nothing is taken" {
     reprise CACHE_DIR="$cache" >/dev/null 2>&1
     [ ! -e "$cache" ]

@@ -370,6 +370,8 @@ static int make_plan(struct plan *plan, struct reason *why)
         return -1;
     hash_to_hex(outputs, hex);
     int current = !plan->anew && plan->output && output_record_is_current(plan->output, hex, NULL) > 0; /* in doubt they are put together again */
+    if (current && !plan->look && run_keep(plan->work, &record, why) < 0)
+        return -1;
     if (!current && !plan->look && run_start(plan->work, plan->input, hex, &record, plan->known, plan->anew, why) < 0)
         return -1;
     if (!current)
