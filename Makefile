@@ -174,13 +174,14 @@ restart:
 	@$(MAKE) --no-print-directory clean
 	@$(MAKE) --no-print-directory all
 
+MADE := processed_data.json errors.jsonl processing_stats.json processed_data.partial.json errors.partial.jsonl processing_stats.partial.json
 # Only what Reprise makes: the folders are the user's, and may hold other things. Not beneath a build, which holds the lock (tools/lib/build_lock.h).
 clean:
 	@if [ -f $(WORK_DIR)/lock ]; then \
 	  exec 9<$(WORK_DIR)/lock; taken=0; flock -w 0.5 -E 75 9 2>/dev/null || taken=$$?; \
 	  [ $$taken -ne 75 ] || { echo "make: $(WORK_DIR): $$(head -c 200 $(WORK_DIR)/lock) works there; stop it or wait until it is done" >&2; exit 1; }; \
-	fi; rm -rf $(addprefix $(WORK_DIR)/,plan tok emb pieces progress journal lock)
-	@rm -f $(foreach f,processed_data.json errors.jsonl processing_stats.json,"$$OUTPUT_DIR"/{$(f),$(f).bak}) "$$OUTPUT_DIR"/.record
+	fi; rm -rf $(addprefix $(WORK_DIR)/,plan tok emb pieces progress journal lock .reprise-*)
+	@rm -f $(foreach f,$(MADE),"$$OUTPUT_DIR"/{$(f),$(f).bak}) "$$OUTPUT_DIR"/.record "$$OUTPUT_DIR"/.reprise-*
 	@rmdir $(WORK_DIR) "$$OUTPUT_DIR" 2>/dev/null || true
 
 distclean: clean

@@ -337,6 +337,7 @@ def main():
     parser.add_argument("--sample", type=int, default=0, help="points of each kind (all)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--only", default="")
+    parser.add_argument("--begin", default="", help="with this case, to go on with a sweep that was stopped")
     parser.add_argument("--call", default="")
     parser.add_argument("--one-effect", action="store_true", help="the first effect of each kind alone")
     options = parser.parse_args()
@@ -346,9 +347,10 @@ def main():
         dataset = Dataset(f"{folder}/dataset", 6)
         made = dataset.make()
         assert made.returncode == 0, made.stdout
-        findings = []
+        findings, started = [], False
         for case in plan_cases(dataset) + shard_cases(dataset) + looking_cases(dataset, folder):
-            if case.name.startswith(options.only):
+            started = started or case.name.startswith(options.begin)
+            if started and case.name.startswith(options.only):
                 tasks = tasks_of(case, library, folder, options)
                 found = run_all(tasks, options.jobs)
                 report(case.name, len(tasks), len(found), "failing calls")

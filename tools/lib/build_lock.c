@@ -117,17 +117,22 @@ static int is_gone(long process, int handle, int milliseconds)
     return kill((pid_t)process, 0) < 0 && errno == ESRCH;
 }
 
-/* Nothing of the caller's is kept open: whoever reads make's output must see its end when make ends. */
+static int compare_descriptors(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+/* Nothing of the caller's is kept open, not even the streams: whoever reads make's output must see its end when make ends. */
 static void close_all_but(int first, int second, int third)
 {
-    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (int stream = 0; stream < 3; stream++)
-        if (nothing >= 0)
-            dup2(nothing, stream);
-    long most = sysconf(_SC_OPEN_MAX);
-    for (int descriptor = 3; descriptor < (most > 0 && most < 4096 ? most : 4096); descriptor++)
-        if (descriptor != first && descriptor != second && descriptor != third)
-            close(descriptor);
+    int kept[] = {first, second, third}, from = 0;
+    qsort(kept, 3, sizeof *kept, compare_descriptors);
+    for (int i = 0; i < 3; i++) {
+        if (kept[i] > from)
+            close_range((unsigned)from, (unsigned)kept[i] - 1, 0);
+        from = kept[i] >= from ? kept[i] + 1 : from;
+    }
+    close_range((unsigned)from, ~0U, 0);
 }
 
 static void hold(int descriptor, long make, int from_plan)
@@ -175,8 +180,10 @@ int build_lock_take(const char *work, long make, struct reason *why)
 void build_lock_keep(void)
 {
     ssize_t count;
+    void (*before)(int) = signal(SIGPIPE, SIG_IGN); /* somebody may have killed the holder */
     while (keep_pipe >= 0 && (count = write(keep_pipe, "k", 1)) < 0 && errno == EINTR)
         ;
+    signal(SIGPIPE, before);
     if (keep_pipe >= 0)
         close(keep_pipe);
     keep_pipe = -1;
