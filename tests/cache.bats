@@ -162,10 +162,7 @@ END
     setsid make -C "$root" --no-print-directory -j1 BUILD="${BUILD:-release}" INPUT="$data/pairs.json" WORK_DIR="$work" OUTPUT_DIR="$out" BATCH_SIZE=2 \
         CHECKPOINT_INTERVAL=2 USE_CACHE=1 CACHE_DIR="$cache" >/dev/null 2>&1 3>&- &
     make=$!
-    for _ in $(seq 500); do
-        [ "$(find "$cache" -name '*.tok' -o -name '*.emb' 2>/dev/null | wc -l)" -lt 2 ] || break
-        sleep 0.01
-    done
+    until_true files_are 2 "$cache" tok emb
     kill -KILL -- "-$make" || true
     wait "$make" || true
     [ ! -e "$out/processed_data.json" ]

@@ -344,7 +344,7 @@ static int run(const struct settings *settings, struct totals *totals)
     if (result == 0 && totals->plan)
         result = count_missing(totals, settings->work, &why);
     if (errors && result == 0)
-        result = atomic_file_commit(errors, &why);
+        result = atomic_file_commit_synced(errors, &why);
     else
         atomic_file_abandon(errors);
     if (result == 0)

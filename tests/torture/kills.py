@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kills a whole `make -j4` at each Nth write, fsync, rename, link, unlink, mkdir and close, and at random times; then make must give what an unbroken run
 gives, byte for byte, without making a finished shard again, and leave no temporary file. Every other time with a cache. Also: make alone is killed and its recipes
-live on; the resumption is killed; SIGINT, SIGTERM, SIGHUP; a reader of its output that goes away. Usage: kills.py [--sample N] [--random N] [--seed N]."""
+live on; the resumption is killed; SIGINT, SIGTERM, SIGHUP; a reader of its output that goes away. Usage: kills.py [--calls CALLS] [--sample N] [--random N] [--seed N]."""
 import argparse
 import os
 import random
@@ -93,9 +93,9 @@ def wait_for_group(group):
     raise TimeoutError(f"process group {group} lives on")
 
 
-def kill_at_each_call(sweep, sample):
+def kill_at_each_call(sweep, calls, sample):
     counts = sweep.count()
-    for call in KILLED_AT:
+    for call in calls:
         count, before = counts[call], len(sweep.findings)
         numbers = points(count, sample)
         for number in numbers:
@@ -178,6 +178,7 @@ def close_output(sweep):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--sample", type=int, default=0, help="points of each kind of call (all)")
+    parser.add_argument("--calls", default=" ".join(KILLED_AT))
     parser.add_argument("--random", type=int, default=60, help="random times")
     parser.add_argument("--signals", type=int, default=10, help="rounds with each signal")
     parser.add_argument("--pairs", type=int, default=14)
@@ -186,7 +187,7 @@ def main():
     folder = tempfile.mkdtemp(prefix="reprise-kills-")
     try:
         sweep = Sweep(Dataset(f"{folder}/dataset", options.pairs), library_or_skip(folder), folder)
-        kill_at_each_call(sweep, options.sample)
+        kill_at_each_call(sweep, options.calls.split(), options.sample)
         kill_at_random(sweep, options.random, options.seed)
         kill_make_alone(sweep, options.signals, options.seed)
         interrupt(sweep, options.signals, options.seed)

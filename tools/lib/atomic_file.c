@@ -233,14 +233,23 @@ static int give_name(struct atomic_file *file, int durable, struct reason *why)
     return 0;
 }
 
-int atomic_file_commit(struct atomic_file *file, struct reason *why)
+static int commit(struct atomic_file *file, int durable, struct reason *why)
 {
-    int durable = fsync_wanted();
     int result = finish_bytes(file, durable, why);
     if (result == 0)
         result = give_name(file, durable, why);
     atomic_file_abandon(file);
     return result;
+}
+
+int atomic_file_commit(struct atomic_file *file, struct reason *why)
+{
+    return commit(file, fsync_wanted(), why);
+}
+
+int atomic_file_commit_synced(struct atomic_file *file, struct reason *why)
+{
+    return commit(file, 1, why);
 }
 
 int atomic_file_put_if_changed(const char *path, const void *bytes, size_t count, struct reason *why)

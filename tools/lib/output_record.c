@@ -112,7 +112,11 @@ int output_record_write(const char *folder, const char *hash, const char *const 
         text_printf(&record, "%llu %s\n", size, names[i]);
     }
     char *path = path_in(folder, ".record");
-    int result = !path || record.failed ? fail(why, "out of memory") : atomic_file_put_if_changed(path, record.bytes, record.count, why);
+    int result = !path || record.failed ? fail(why, "out of memory") : 0;
+    struct atomic_file *file = result == 0 ? atomic_file_open(path, why) : NULL;
+    if (file)
+        atomic_file_write(file, record.bytes, record.count);
+    result = file ? atomic_file_commit_synced(file, why) : -1; /* as the outputs are */
     free(path);
     text_free(&record);
     return result;
