@@ -83,8 +83,11 @@ static int add_text_features(struct joining *joining, size_t item, const struct 
 {
     struct text_buffer *body = &joining->body, cleaned = {0};
     text_clear(&joining->decoded);
-    if (json_decode_string(pair->text, &joining->decoded) < 0 || joining->decoded.failed ||
-        clean_text(joining->decoded.bytes, joining->decoded.count, &cleaned, why) < 0)
+    if (json_decode_string(pair->text, &joining->decoded) < 0)
+        return fail(why, "a text that is none");
+    if (joining->decoded.failed)
+        return fail(why, "out of memory");
+    if (clean_text(joining->decoded.bytes, joining->decoded.count, &cleaned, why) < 0)
         return -1;
     text_add_string(body, "{\"original_text\":");
     add_span(body, pair->text);

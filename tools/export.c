@@ -83,8 +83,9 @@ static int add_midi_record_of(struct text_buffer *out, const struct source *sour
     size_t count = item_tokens_count(&source->tokens, item);
     struct text_buffer members = {0};
     add_recorded_members(&members, shard_item_json(source->shard, item));
-    struct hash check = check_of_tokens(key, source->tokens.ids + source->tokens.offsets[item] * (int64_t)source->tokens.vocabularies,
-                                        count * source->tokens.vocabularies, members.bytes, members.count);
+    struct hash check = {0};
+    int failed = check_of_tokens(key, source->tokens.ids + source->tokens.offsets[item] * (int64_t)source->tokens.vocabularies,
+                                 count * source->tokens.vocabularies, members.bytes, members.count, &check) < 0;
     text_add_string(out, "{\"file_path\":");
     text_add(out, pair->midi_file.text, pair->midi_file.length);
     text_add_string(out, ",\"tokens\":");
@@ -94,7 +95,7 @@ static int add_midi_record_of(struct text_buffer *out, const struct source *sour
     text_add_string(out, ",");
     add_statement(out, source, key, check);
     text_add_string(out, "}}");
-    int failed = members.failed;
+    failed |= members.failed;
     text_free(&members);
     return failed ? -1 : 0;
 }
@@ -103,13 +104,15 @@ static int add_text_record_of(struct text_buffer *out, const struct source *sour
 {
     struct text_buffer text = {0}, cleaned = {0};
     struct reason ignored;
-    struct hash key = shard_item_key(source->shard, item);
+    struct hash key = shard_item_key(source->shard, item), check = {0};
     const float *row = source->embedding + item * source->dimension;
     int result = json_decode_string(pair->text, &text);
     text_add(&text, "", 0);
     text_add(&cleaned, "", 0);
     if (result == 0 && !text.failed && !cleaned.failed)
         result = clean_text(text.bytes, text.count, &cleaned, &ignored);
+    if (result == 0)
+        result = check_of_embedding(key, row, source->dimension, source->n_tokens[item], &check);
     if (result == 0 && !text.failed && !cleaned.failed) {
         text_add_string(out, "{\"original_text\":");
         text_add(out, pair->text.text, pair->text.length);
@@ -118,7 +121,7 @@ static int add_text_record_of(struct text_buffer *out, const struct source *sour
         text_add_string(out, ",\"embedding\":");
         add_embedding(out, row, source->dimension);
         text_add_string(out, ",");
-        add_statement(out, source, key, check_of_embedding(key, row, source->dimension, source->n_tokens[item]));
+        add_statement(out, source, key, check);
         text_printf(out, ",\"n_tokens\":%d}}", source->n_tokens[item]);
     } else {
         result = -1;
@@ -151,7 +154,7 @@ static int export_items(struct export *export, const struct source *source, stru
     return more < 0 ? -1 : item == shard_items(source->shard) ? 0 : fail(why, "fewer pairs than items");
 }
 
-/* A shard that turns out to be damaged, or is taken away meanwhile, is not finished: 1. 0, or -1 after reporting. */
+/* A shard that turns out to be damaged, and so has been set aside, or is taken away meanwhile, is not finished: 1. 0, or -1 after reporting. */
 static int export_shard(struct export *export, const struct shard_names *names)
 {
     const struct hash name = export->kind == SHARD_OF_MIDI ? names->midi : names->text;
@@ -165,8 +168,8 @@ static int export_shard(struct export *export, const struct shard_names *names)
     if (!path || !list) {
         message(MESSAGE_ERROR, NULL, "out of memory");
     } else if (!shard) {
-        message(MESSAGE_WARNING, path, "left out: %s", why.text);
-        result = 1;
+        result = is_there(path, NULL) == 0 ? 1 : -1;
+        message(result > 0 ? MESSAGE_WARNING : MESSAGE_ERROR, path, "%s%s", result > 0 ? "left out: " : "", why.text);
     } else if (!(pairs = pair_list_open(list, &why)) || open_source(&source, export->kind, shard, name, &why) < 0 ||
                export_items(export, &source, pairs, &why) < 0) {
         message(MESSAGE_ERROR, pairs ? path : list, "%s", why.text);

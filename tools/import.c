@@ -138,7 +138,12 @@ static enum outcome judge(struct import *import, const struct wanted_item *wante
         int differs = import->kind == SHARD_OF_MIDI ? read_midi(import, wanted, why) : compare_cleaned(import, why);
         return differs < 0 ? FAILED : differs > 0 ? UNPROVEN : TAKEN;
     }
-    if (!checkpoint_item_is_intact(&import->item, import->kind)) {
+    int intact = checkpoint_item_is_intact(&import->item, import->kind);
+    if (intact < 0) {
+        fail(why, "out of memory");
+        return FAILED;
+    }
+    if (!intact) {
         fail(why, "it is not what was written: it has not the hash that it states");
         return BROKEN;
     }

@@ -74,7 +74,9 @@ static int add_failure(struct totals *totals, size_t first, struct json_span obj
         if (json_string_is(key, "error"))
             result |= json_decode_string(value, &reason);
     }
-    if (result < 0 || line.failed || stage.failed || reason.failed || !stage.bytes || !reason.bytes)
+    if (line.failed || stage.failed || reason.failed)
+        result = fail(why, "out of memory");
+    else if (result < 0 || !stage.bytes || !reason.bytes)
         result = fail(why, "a failure cannot be read");
     else
         result = failure_tally_add(&totals->tally, stage.bytes, reason.bytes, why);
