@@ -37,6 +37,11 @@ teardown() {
     sweep failing_calls --only gc --call stat --one-effect --sample 8
 }
 
+@test "import, whichever allocation fails: an error in words, nothing that is sound is called broken" {
+    [ "${BUILD:-release}" = release ] || skip "a preloaded library and sanitizers do not go together"
+    sweep failing_calls --only import --call allocate --one-effect
+}
+
 @test "an answer that cannot be written is an error in words: status, why, verify and gc to a full device" {
     [ -c /dev/full ] || skip "there is no /dev/full"
     small_dataset 4

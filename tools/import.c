@@ -158,7 +158,7 @@ static enum outcome examine(struct import *import, const struct wanted_item **wa
 {
     struct checkpoint_item *item = &import->item;
     if (checkpoint_item_parse(item, import->kind, import->record.bytes, why) < 0)
-        return BROKEN;
+        return is_out_of_memory(why) ? FAILED : BROKEN;
     *wanted = wanted_items_find(&import->wanted, item->name.bytes, item->name.count);
     if (*wanted)
         return judge(import, *wanted, why);
