@@ -36,12 +36,12 @@ static int is_damaged(const char *name)
     return strlen(name) == HASH_HEX + strlen(".tok.damaged") && strcmp(name + HASH_HEX + 4, ".damaged") == 0;
 }
 
-static int add_entry(struct entries *entries, const FTSENT *file, struct reason *why)
+static int add_entry(struct entries *entries, const struct walk_entry *file, struct reason *why)
 {
     if (GROW(entries->list, entries->capacity, entries->count + 1, why) < 0)
         return -1;
-    const struct stat *status = file->fts_statp;
-    char *path = strdup(file->fts_path);
+    const struct stat *status = file->status;
+    char *path = strdup(file->path);
     if (!path)
         return fail(why, "out of memory");
     entries->list[entries->count++] =
@@ -51,13 +51,13 @@ static int add_entry(struct entries *entries, const FTSENT *file, struct reason 
 }
 
 /* What killed runs left behind is removed on the way. */
-static int find_entry(void *context, const FTSENT *file, struct reason *why)
+static int find_entry(void *context, const struct walk_entry *file, struct reason *why)
 {
-    if (file->fts_info == FTS_D)
-        atomic_file_sweep(file->fts_path);
-    else if (file->fts_info == FTS_F && is_damaged(file->fts_name))
-        unlink(file->fts_path);
-    else if (file->fts_info == FTS_F && is_entry(file->fts_name))
+    if (file->event == WALK_FOLDER)
+        atomic_file_sweep(file->path);
+    else if (file->event == WALK_FILE && is_damaged(file->name))
+        unlink(file->path);
+    else if (file->event == WALK_FILE && is_entry(file->name))
         return add_entry(context, file, why);
     return 0;
 }

@@ -152,33 +152,33 @@ static int goes(const struct collection *collection, const char *folder, const c
     return list_goes(collection, ending, name);
 }
 
-static void remove_file(struct collection *collection, const FTSENT *file)
+static void remove_file(struct collection *collection, const struct walk_entry *file)
 {
     struct reason why;
-    if (unlink(file->fts_path) == 0) {
-        if (!is_dead_makefile(file->fts_name)) { /* every make leaves one, nobody wants to hear of it */
+    if (unlink(file->path) == 0) {
+        if (!is_dead_makefile(file->name)) { /* every make leaves one, nobody wants to hear of it */
             collection->files++;
-            collection->bytes += (unsigned long long)file->fts_statp->st_size;
+            collection->bytes += (unsigned long long)file->status->st_size;
         }
         return;
     }
     collection->failed++;
     fail_errno(&why, "cannot be removed");
-    message(MESSAGE_ERROR, file->fts_path, "%s", why.text);
+    message(MESSAGE_ERROR, file->path, "%s", why.text);
 }
 
 struct collecting { struct collection *collection; const char *folder; };
 
-static int collect_entry(void *context, const FTSENT *file, struct reason *why)
+static int collect_entry(void *context, const struct walk_entry *file, struct reason *why)
 {
     (void)why;
     struct collecting *collecting = context;
-    if (file->fts_info == FTS_D)
-        atomic_file_sweep(file->fts_path);
-    else if (file->fts_info == FTS_F && goes(collecting->collection, collecting->folder, file->fts_parent->fts_name, file->fts_name))
+    if (file->event == WALK_FOLDER)
+        atomic_file_sweep(file->path);
+    else if (file->event == WALK_FILE && goes(collecting->collection, collecting->folder, file->parent, file->name))
         remove_file(collecting->collection, file);
-    else if (file->fts_info == FTS_DP && file->fts_level == 1)
-        rmdir(file->fts_path); /* a signature's folder, if it is empty now */
+    else if (file->event == WALK_FOLDER_DONE && file->level == 1)
+        rmdir(file->path); /* a signature's folder, if it is empty now */
     return 0;
 }
 

@@ -86,17 +86,17 @@ static int look_at(struct view *view, enum stage stage, const struct shard_names
 /* Every file of the stage's folder: how much there is, and how many shards and pieces the plan does not need. */
 struct stage_walk { struct stage_state *state; const char *signature; const struct hash_set *needed; };
 
-static int count_file(void *context, const FTSENT *file, struct reason *why)
+static int count_file(void *context, const struct walk_entry *file, struct reason *why)
 {
     (void)why;
     const struct stage_walk *walk = context;
     struct hash name;
-    if (file->fts_info != FTS_F)
+    if (file->event != WALK_FILE)
         return 0;
-    walk->state->bytes += (unsigned long long)file->fts_statp->st_size;
-    if (hash_from_hex(file->fts_name, &name) == 0)
+    walk->state->bytes += (unsigned long long)file->status->st_size;
+    if (hash_from_hex(file->name, &name) == 0)
         walk->state->stale +=
-            strcmp(file->fts_parent->fts_name, walk->signature) != 0 || strstr(file->fts_name, ".damaged") || !hash_set_holds(walk->needed, name);
+            strcmp(file->parent, walk->signature) != 0 || strstr(file->name, ".damaged") || !hash_set_holds(walk->needed, name);
     return 0;
 }
 
@@ -252,13 +252,13 @@ static void print_estimate(const struct view *view, int current)
 /* Bytes of all files in a folder; linked: of those with a second name elsewhere. */
 struct disk_use { unsigned long long bytes, linked; };
 
-static int add_disk_use(void *context, const FTSENT *file, struct reason *why)
+static int add_disk_use(void *context, const struct walk_entry *file, struct reason *why)
 {
     (void)why;
     struct disk_use *use = context;
-    if (file->fts_info == FTS_F) {
-        use->bytes += (unsigned long long)file->fts_statp->st_size;
-        use->linked += file->fts_statp->st_nlink > 1 ? (unsigned long long)file->fts_statp->st_size : 0;
+    if (file->event == WALK_FILE) {
+        use->bytes += (unsigned long long)file->status->st_size;
+        use->linked += file->status->st_nlink > 1 ? (unsigned long long)file->status->st_size : 0;
     }
     return 0;
 }

@@ -154,7 +154,8 @@ static void expect(struct expectation *expectation, const char *bytes, size_t co
             count -= part;
             continue;
         }
-        expectation->unreadable = ferror(expectation->file) ? errno : 0;
+        if (ferror(expectation->file))
+            expectation->unreadable = errno;
         while (same < got && chunk[same] == bytes[same])
             same++;
         expectation->at += same;
@@ -188,10 +189,11 @@ static void end_expecting(struct verification *verification, struct expectation 
 {
     if (compare && expectation->file && !expectation->differs) {
         expectation->differs = fgetc(expectation->file) != EOF;
-        expectation->unreadable = ferror(expectation->file) ? errno : 0;
+        if (ferror(expectation->file))
+            expectation->unreadable = errno;
     }
     if (compare && expectation->unreadable) {
-        fault(verification, expectation->path, "read: %s", strerror(expectation->unreadable));
+        fault(verification, expectation->path, "could not be compared: %s", strerror(expectation->unreadable));
     } else if (compare && expectation->differs) {
         fault(verification, expectation->path, "is not what the finished pieces give, from byte %llu on", expectation->at + 1);
         verification->bad = 1;
@@ -210,7 +212,10 @@ static void follow_outputs(struct verification *verification, const struct piece
     for (const char *cursor = piece->errors.text; json_next_element(&cursor, &object);) {
         struct text_buffer line = {0};
         piece_error_line(object, verification->pairs, &line);
-        expect(&verification->errors, line.bytes, line.count);
+        if (line.failed)
+            verification->errors.unreadable = ENOMEM;
+        else
+            expect(&verification->errors, line.bytes, line.count);
         text_free(&line);
     }
     verification->items += piece->counts.items;

@@ -80,7 +80,7 @@ class Case:
 
     def results(self, folder, done):
         """What stands under the outputs' names, except for plan's caches and hints and the journal, which may hold less after a fault, and checksums guard them; and the lock."""
-        found = {"stdout": done.stdout} if done.stdout else {}
+        found = {"stdout": done.stdout} if done.stdout and self.program != "gc" else {}  # gc tells what it did
         for path in files_below(folder):
             is_output = any(path == output or output.endswith("/") and path.startswith(output) for output in self.outputs)
             if is_output and ".reprise-" not in path and not path.endswith((".index", "signatures", "known", "-reuse", "work/journal", "work/lock")):
@@ -240,7 +240,7 @@ def judge(case, folder, done, fault, reference, call, effect):
         # A program that was asked for something says for itself what is wrong.
         asked = sum(len(re.findall(f"^{name}: ", stderr, re.M)) for name in case.programs if name != case.program)
         # A fault that stays meets several items; each has its line.
-        several = case.program in ("verify", "gc", "cache_gc", "import") or case.tells or "changed during the run" in stderr
+        several = case.program in ("verify", "why", "gc", "cache_gc", "import") or case.tells or "changed during the run" in stderr
         if not lines or (len(lines) != len(set(lines)) and effect != "ENOMEM") or stderr.count("\n") != len(lines) + asked or (len(lines) > 1 and not several):
             found.append(f"not one line of explanation for each problem but {stderr!r}")
         elif effect != "ENOMEM" and not any(name in lines[0] for name in ("out", "work", "cache", "/", *case.inputs)):
