@@ -53,7 +53,7 @@ $(if $(and $(filter 1,$(words $(WORK_DIR))),$(if $(strip $(foreach c,$(unusable)
   $(error WORK_DIR=$(WORK_DIR): must be one word of plain characters, because Make names its targets after it))
 
 one_of = $(if $(filter $(2),$($(1))),,$(error $(1)=$($(1)): unknown; it is one of $(2)))
-$(call one_of,USE_GPU,0 1)$(call one_of,STRICT,0 1)$(call one_of,FSYNC,0 1)$(call one_of,USE_CACHE,0 1)$(call one_of,V,0 1)
+$(call one_of,USE_GPU,0 1)$(call one_of,STRICT,0 1)$(call one_of,FSYNC,0 1)$(call one_of,USE_CACHE,0 1)$(call one_of,V,0 1)$(call one_of,PRECISION,f32 bf16 int8)
 $(call one_of,BUILD,release debug asan tsan)$(call one_of,LOG_LEVEL,debug info warning error critical)
 
 MIDI2TOK = $(B)/midi2tok --tokenizer '$(TOKENIZER)' --batch-size '$(BATCH_SIZE)'
@@ -123,7 +123,7 @@ Variables (make NAME=value, or the environment)
   TOKENIZER            how MIDI becomes tokens: REMI                          [REMI]
   MODEL                folder of a BERT-type sentence encoder                 [data/models/all-MiniLM-L6-v2]
   POOLING, NORMALIZE   override what the model's own files say: cls, mean, max …; 0 or 1
-  PRECISION            f32                                                    [f32]
+  PRECISION            f32, bf16, int8: less exact and faster, see README     [f32]
   USE_GPU              1: embed on a GPU (this version: a warning, then the CPU)  [0]
   MIDI_CHECKPOINT, TEXT_CHECKPOINT, PROCESSING_CHECKPOINT
                        the JSON checkpoints of checkpoint and import          [midi_checkpoint.json … in OUTPUT_DIR]

@@ -4,7 +4,8 @@
  * Promise: a text's embedding has the same bits alone, in any batch, in any order and in any number of processes (of the same
  * instruction set). No text is ever padded.
  *
- * Architecture: BERT (Devlin et al. 2018, arXiv 1810.04805; post-layer-norm, GELU by erf), pooling and normalization as sentence-transformers defines them (Reimers & Gurevych 2019, arXiv 1908.10084). */
+ * Architectures: BERT (Devlin et al. 2018, arXiv 1810.04805; post-layer-norm, GELU by erf) and its kin, as model_folder.h lists them; pooling, dense layers and normalization
+ * as sentence-transformers defines them (Reimers & Gurevych 2019, arXiv 1908.10084). */
 #ifndef REPRISE_ENCODER_H
 #define REPRISE_ENCODER_H
 
@@ -16,12 +17,23 @@
 struct model_folder; /* tools/lib/model_folder.h: configuration and mapped weights */
 struct encoder;
 
+/* Of the calculation, the lowest last. What bf16 and int8 mean is said in kernels/cpu/reduced.h. */
+enum precision { PRECISION_F32, PRECISION_BF16, PRECISION_INT8, PRECISIONS };
+
+const char *precision_name(enum precision precision);
+int precision_from_name(const char *name); /* -1: there is none of that name */
+/* The one that is computed in where `wanted` is asked for: where the machine lacks the instructions, the next higher one. */
+enum precision encoder_precision(enum precision wanted);
+
 /* Packs the weights for this machine. NULL with `why`. The model must outlive the encoder. */
-struct encoder *encoder_open(const struct model_folder *model, struct reason *why) __attribute__((warn_unused_result));
+struct encoder *encoder_open(const struct model_folder *model, enum precision precision, struct reason *why) __attribute__((warn_unused_result));
 
 /* Embeds `texts` texts: text i has token ids ids[offsets[i]] .. ids[offsets[i+1]-1], special tokens included, at least one and at most
  * encoder_max_tokens. Writes embeddings [texts, encoder_dimension], row-major. 0, or -1 with `why`. */
 int encoder_forward(struct encoder *encoder, const int32_t *ids, const size_t *offsets, size_t texts, float *embeddings, struct reason *why) __attribute__((warn_unused_result));
+
+/* The last layer's states of every token instead: states [offsets[texts] - offsets[0], hidden], row-major, text behind text. 0, or -1 with `why`. */
+int encoder_states(struct encoder *encoder, const int32_t *ids, const size_t *offsets, size_t texts, float *states, struct reason *why) __attribute__((warn_unused_result));
 
 size_t encoder_dimension(const struct encoder *encoder);
 size_t encoder_max_tokens(const struct encoder *encoder);

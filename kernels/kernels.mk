@@ -4,4 +4,8 @@ $(B)/kernels/cpu/%.o: OBJECT_CFLAGS += -O2 -ffp-contract=fast $(if $(findstring 
 ifeq ($(shell uname -m),x86_64)
 $(B)/kernels/cpu/kernels_avx512.o: OBJECT_CFLAGS += -mavx512f -mfma -mprefer-vector-width=512
 $(B)/kernels/cpu/kernels_avx2.o: OBJECT_CFLAGS += -mavx2 -mfma
+$(B)/kernels/cpu/reduced_%_avx512.o $(B)/kernels/cpu/reduced_bf16.o: OBJECT_CFLAGS += -mavx512f -mfma -mprefer-vector-width=512
+$(B)/kernels/cpu/reduced_bf16.o: OBJECT_CFLAGS += -mavx512bw -mavx512vl -mavx512bf16
+$(B)/kernels/cpu/reduced_int8_avx512.o: OBJECT_CFLAGS += -mavx512vnni
+$(B)/kernels/cpu/reduced_int8_avx2.o: OBJECT_CFLAGS += -mavx2 -mfma -mavxvnni
 endif

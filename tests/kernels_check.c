@@ -36,7 +36,7 @@ static void report(const struct kernels *kernels, const char *what, double error
 {
     const int bad = !(error <= allowed);
     failures += bad;
-    printf("%-7s %-28s largest error %.2e, allowed %.0e%s\n", kernels->name, what, error, allowed, bad ? "  TOO LARGE" : "");
+    printf("%-7s %-34s largest error %.2e, allowed %.0e%s\n", kernels->name, what, error, allowed, bad ? "  TOO LARGE" : "");
 }
 
 static double larger(double a, double b)
@@ -118,14 +118,16 @@ static void check_linear(const struct kernels *kernels)
 
 /* ---- attention ---- */
 
-static void reference_attention(size_t tokens, size_t head_size, const float *qkv, size_t stride, size_t width, size_t i, double *shares, double *context)
+/* The context of query i in one head; bias [2 * reach - 1] is that head's, or NULL. */
+static void reference_attention(const struct attention *text, const float *qkv, size_t stride, const float *bias, size_t i, double *shares, double *context)
 {
+    const size_t tokens = text->tokens, head_size = text->head_size, width = text->heads * head_size;
     double largest = -HUGE_VAL, sum = 0;
     for (size_t t = 0; t < tokens; t++) {
         shares[t] = 0;
         for (size_t p = 0; p < head_size; p++)
             shares[t] += (double)qkv[i * stride + p] * (double)qkv[t * stride + width + p];
-        shares[t] /= sqrt((double)head_size);
+        shares[t] = shares[t] / sqrt((double)head_size) + (bias ? (double)bias[t + text->reach - 1 - i] : 0);
         largest = fmax(largest, shares[t]);
     }
     for (size_t t = 0; t < tokens; t++)
@@ -137,40 +139,60 @@ static void reference_attention(size_t tokens, size_t head_size, const float *qk
     }
 }
 
-static double check_attention_shape(const struct kernels *kernels, size_t tokens, size_t heads, size_t head_size, double size, int *same_bits)
+/* The largest error of a text's context, in units of `size`, that of the queries, keys and values. */
+static double check_attention_text(const struct kernels *kernels, const struct attention *text, double size, int *same_bits)
 {
-    const size_t width = heads * head_size, stride = 3 * width + pick(0, 20), context_stride = width + pick(0, 20);
-    float *qkv = make(tokens * stride, size), *context = make(tokens * context_stride, 1), *again = make(tokens * context_stride, 1);
-    float *scratch = make(kernels->attention_scratch(tokens, head_size), 1e30);
-    double *shares = calloc(tokens, sizeof *shares), *expected = calloc(head_size, sizeof *expected), error = 0;
+    const size_t head_size = text->head_size, width = text->heads * head_size, stride = 3 * width + pick(0, 20), context_stride = width + pick(0, 20);
+    float *qkv = make(text->tokens * stride, size), *context = make(text->queries * context_stride, 1), *again = make(width, 1);
+    float *scratch = make(kernels->attention_scratch(text->tokens, head_size), 1e30);
+    double *shares = calloc(text->tokens, sizeof *shares), *expected = calloc(head_size, sizeof *expected), error = 0;
     if (!shares || !expected)
         exit(2);
-    kernels->attention(tokens, heads, head_size, qkv, stride, context, context_stride, scratch);
-    for (size_t i = 0; i < tokens; i++)
-        for (size_t head = 0; head < heads; head++) {
-            reference_attention(tokens, head_size, qkv + head * head_size, stride, width, i, shares, expected);
+    kernels->attention(text, qkv, stride, context, context_stride, scratch);
+    for (size_t i = 0; i < text->queries; i++)
+        for (size_t head = 0; head < text->heads; head++) {
+            const float *bias = text->bias ? text->bias + head * (2 * text->reach - 1) : NULL;
+            reference_attention(text, qkv + head * head_size, stride, bias, text->query + i, shares, expected);
             for (size_t p = 0; p < head_size; p++)
                 error = larger(error, fabs((double)context[i * context_stride + head * head_size + p] - expected[p]) / size);
         }
-    kernels->attention(tokens, heads, head_size, qkv, stride, again, context_stride, scratch);
-    for (size_t i = 0; i < tokens; i++)
-        *same_bits &= memcmp(context + i * context_stride, again + i * context_stride, width * sizeof *again) == 0;
+    for (size_t i = 0; i < text->queries; i++) { /* each query alone */
+        struct attention one = *text;
+        one.query += i;
+        one.queries = 1;
+        kernels->attention(&one, qkv, stride, again, width, scratch);
+        *same_bits &= memcmp(context + i * context_stride, again, width * sizeof *again) == 0;
+    }
     free(qkv), free(context), free(again), free(scratch), free(shares), free(expected);
+    return error;
+}
+
+static double check_attention_shape(const struct kernels *kernels, size_t tokens, size_t heads, size_t head_size, double size, int biased, int *same_bits)
+{
+    struct attention text = {.tokens = tokens, .heads = heads, .head_size = head_size, .query = pick(0, tokens - 1), .reach = tokens + pick(0, 9)};
+    float *bias = make(heads * (2 * text.reach - 1), 3);
+    text.queries = pick(1, tokens - text.query);
+    text.bias = biased ? bias : NULL;
+    double error = check_attention_text(kernels, &text, size, same_bits);
+    free(bias);
     return error;
 }
 
 static void check_attention(const struct kernels *kernels)
 {
-    double error = 0, sharp = 0;
+    double error = 0, biased = 0, sharp = 0;
     int same_bits = 1;
-    for (size_t tokens = 1; tokens <= 70; tokens++)
-        error = larger(error, check_attention_shape(kernels, tokens, pick(1, 3), pick(1, 80), 1, &same_bits));
-    error = larger(error, check_attention_shape(kernels, 512, 2, 32, 1, &same_bits));
+    for (size_t tokens = 1; tokens <= 70; tokens++) {
+        error = larger(error, check_attention_shape(kernels, tokens, pick(1, 3), pick(1, 80), 1, 0, &same_bits));
+        biased = larger(biased, check_attention_shape(kernels, tokens, pick(1, 3), pick(1, 80), 1, 1, &same_bits));
+    }
+    error = larger(error, check_attention_shape(kernels, 512, 2, 32, 1, 0, &same_bits));
     for (int i = 0; i < 10; i++) /* scores of hundreds: all but a few exponentials vanish */
-        sharp = larger(sharp, check_attention_shape(kernels, pick(2, 200), 1, 32, 20, &same_bits));
+        sharp = larger(sharp, check_attention_shape(kernels, pick(2, 200), 1, 32, 20, i % 2, &same_bits));
     report(kernels, "attention", error, 2e-6);
+    report(kernels, "attention, position bias", biased, 2e-6);
     report(kernels, "attention, sharp", sharp, 2e-4);
-    report(kernels, "attention: bits again", !same_bits, 0);
+    report(kernels, "attention: bits of a query alone", !same_bits, 0);
 }
 
 /* ---- layer norm ---- */

@@ -172,8 +172,8 @@ END
 @test "what is not known in a model folder is refused by name" {
     copy_of_model config.json modules.json 1_Pooling tokenizer_config.json model.safetensors
     change() { cp "$model/$1" "$model_used/$1"; sed -i "$2" "$model_used/$1"; }
-    change config.json 's/"model_type": "bert"/"model_type": "mpnet"/'
-    refused 'config.json: model_type mpnet is not known; bert is'
+    change config.json 's/"model_type": "bert"/"model_type": "gpt2"/'
+    refused 'config.json: model_type gpt2 is not known; bert, roberta, xlm-roberta, camembert, distilbert and mpnet are'
     change config.json 's/"hidden_act": "gelu"/"hidden_act": "relu"/'
     refused 'config.json: hidden_act relu is not known; gelu is'
     change config.json 's/"hidden_size": 384/"hidden_size": 1e99/'
@@ -185,8 +185,8 @@ END
     change config.json 's/$/]/'
     [[ $(embed --signature 2>&1) == "text2emb: $model_used: config.json: not JSON at byte "* ]]
     change config.json ''
-    change modules.json 's/models.Normalize/models.Dense/'
-    refused 'modules.json: module 2 is Dense; known are Transformer, Pooling and, not always, Normalize, in this order'
+    change modules.json 's/models.Normalize/models.WordWeights/'
+    refused 'modules.json: module 2 is WordWeights; known are Transformer, Pooling and then, not always, Dense (up to 8) and Normalize, in this order'
     change modules.json 's/"1_Pooling"/"..\/1_Pooling"/'
     refused "modules.json: a module's path is not one inside the folder"
     change modules.json ''

@@ -21,9 +21,9 @@
 #include "lib/model_folder.h"
 #include "lib/plan_record.h"
 #include "lib/sample_check.h"
+#include "lib/text_tokenizer.h"
 #include "lib/wanted_items.h"
 #include "lib/whole_file.h"
-#include "lib/wordpiece.h"
 
 static const char usage[] =
     "usage: import --tok COMMAND --emb COMMAND --model FOLDER WORK_DIR PLAN MIDI_CHECKPOINT TEXT_CHECKPOINT PROCESSING_CHECKPOINT\n"
@@ -53,7 +53,6 @@ struct import {
     size_t counts[OUTCOMES];
     /* to see what a text is to the model, and what is known of a MIDI file; opened when needed */
     struct model_folder *model;
-    struct wordpiece *wordpiece;
     int32_t *ids[2]; /* [max_tokens + 1] */
     struct whole_file midi_bytes;
     struct midi_file midi;
@@ -68,16 +67,16 @@ static const char *command_of(const struct import *import)
 
 static int open_model(struct import *import, struct reason *why)
 {
-    if (import->wordpiece)
+    const struct model_settings settings = MODEL_SETTINGS_NONE;
+    if (import->ids[1])
         return 0;
-    if (!import->model && !(import->model = model_folder_open(import->model_folder, OVERRIDES_NONE, why)))
+    if (!import->model && !(import->model = model_folder_open(import->model_folder, &settings, why)))
         return -1;
     const struct model_folder *model = import->model;
     for (int i = 0; i < 2; i++)
         if (!import->ids[i] && !(import->ids[i] = malloc((model->max_tokens + 1) * sizeof *import->ids[i])))
             return fail(why, "out of memory");
-    import->wordpiece = wordpiece_open((const char *)model->vocabulary_text.bytes, model->vocabulary_text.count, model->vocabulary, &model->tokenizer, why);
-    return import->wordpiece ? 0 : -1;
+    return 0;
 }
 
 /* The earlier system embedded the cleaned text, up to a limit of its own. 0 if that is the same to the model: same tokens, nothing cut. Fills item->n_tokens. 1 with
@@ -91,7 +90,7 @@ static int compare_cleaned(struct import *import, struct reason *why)
     const struct text_buffer *texts[2] = {&item->name, &item->cleaned};
     long counts[2];
     for (int i = 0; i < 2; i++)
-        if ((counts[i] = wordpiece_encode(import->wordpiece, texts[i]->bytes ? texts[i]->bytes : "", texts[i]->count, most + 1, import->ids[i], why)) < 0)
+        if ((counts[i] = text_tokenizer_encode(import->model->tokenizer, texts[i]->bytes ? texts[i]->bytes : "", texts[i]->count, most + 1, import->ids[i], why)) < 0)
             return 1;
     item->n_tokens = (int32_t)counts[0];
     text_clear(&import->scratch);
@@ -320,7 +319,6 @@ static void free_import(struct import *import)
     checkpoint_item_free(&import->item);
     text_free(&import->record);
     text_free(&import->scratch);
-    wordpiece_close(import->wordpiece);
     model_folder_close(import->model);
     free(import->ids[0]);
     free(import->ids[1]);

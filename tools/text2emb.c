@@ -20,9 +20,9 @@
 #include "lib/reuse.h"
 #include "lib/shard.h"
 #include "lib/text_buffer.h"
+#include "lib/text_tokenizer.h"
 #include "lib/token_batch.h"
 #include "lib/whole_file.h"
-#include "lib/wordpiece.h"
 
 /* To be raised whenever the same text and model give another embedding than before. */
 #define ALGORITHM 1
@@ -35,7 +35,7 @@ static const char usage[] =
     "  --model FOLDER    a sentence encoder: config.json, model.safetensors, vocab.txt, and sentence-transformers' files\n"
     "  --pooling NAME    cls, max, mean, mean_sqrt_len_tokens, weightedmean or lasttoken (as the folder says)\n"
     "  --normalize 0|1   whether embeddings get length 1 (as the folder says)\n"
-    "  --precision NAME  of the calculation: f32\n"
+    "  --precision NAME  of the calculation: f32 (the default), bf16 or int8; the next higher one where the machine lacks the instructions\n"
     "  --batch-size N    texts at a time, and between reports of progress (32); the result does not depend on it\n"
     "  --output WHAT     embeddings (the default), or ids: the token ids of each line, as a JSON list a line\n"
     "  --reuse FILE      finished shards, one a line: embeddings that they hold are copied\n"
@@ -45,27 +45,46 @@ static const char usage[] =
 
 struct options {
     const char *model, *reuse, *expected;
-    struct model_overrides overrides;
+    struct model_settings settings;
     struct guard_limits limits;
+    enum precision wanted, precision; /* that is asked for, and that this machine computes in */
     size_t batch;
     int ids, signature;
 };
 
 /* ---- options ---- */
 
+static int read_precision(const char *value, struct options *options)
+{
+    const int wanted = precision_from_name(value);
+    if (wanted < 0)
+        return usage_error("PRECISION=%s: unknown; accepted: f32, bf16, int8", value);
+    options->wanted = (enum precision)wanted;
+    options->precision = encoder_precision(options->wanted);
+    return 0;
+}
+
+/* Said once in a build: by the call that asks for the signature, not by each that is told it. */
+static void warn_of_precision(const struct options *options)
+{
+    if (options->precision != options->wanted && !options->expected)
+        message(MESSAGE_WARNING, NULL, "PRECISION=%s: this machine has no instructions for it, so it computes in %s", precision_name(options->wanted),
+                precision_name(options->precision));
+}
+
 static int read_choice(const char *name, const char *value, struct options *options)
 {
     if (strcmp(name, "pooling") == 0) {
-        options->overrides.pooling = pooling_from_name(value);
-        return options->overrides.pooling >= 0 ? 0
+        options->settings.pooling = pooling_from_name(value);
+        return options->settings.pooling >= 0 ? 0
                    : usage_error("POOLING=%s: unknown; accepted: cls, max, mean, mean_sqrt_len_tokens, weightedmean, lasttoken", value);
     }
     if (strcmp(name, "normalize") == 0) {
-        options->overrides.normalize = value[0] - '0';
+        options->settings.normalize = value[0] - '0';
         return (value[0] == '0' || value[0] == '1') && !value[1] ? 0 : usage_error("NORMALIZE=%s: unknown; accepted: 0, 1", value);
     }
     if (strcmp(name, "precision") == 0)
-        return strcmp(value, "f32") == 0 ? 0 : usage_error("PRECISION=%s: unknown; accepted: f32", value);
+        return read_precision(value, options);
     if (strcmp(name, "output") == 0) {
         options->ids = strcmp(value, "ids") == 0;
         return options->ids || strcmp(value, "embeddings") == 0 ? 0 : usage_error("--output %s: unknown; accepted: embeddings, ids", value);
@@ -121,7 +140,6 @@ static int check_operands(int count, char **operands)
 /* Everything that is kept from file to file. */
 struct embedder {
     const struct model_folder *model;
-    struct wordpiece *wordpiece;
     struct encoder *encoder; /* NULL where only ids are wanted */
     size_t batch;
     struct token_batch texts;
@@ -140,22 +158,21 @@ struct embedder {
 /* Where an item's finished embedding is copied from; shard NULL: it is computed. */
 struct finished { const struct shard *shard; size_t item; };
 
-static int signature_of(const struct model_folder *model, char hex[HASH_HEX + 1], struct reason *why)
+static int signature_of(const struct model_folder *model, enum precision precision, char hex[HASH_HEX + 1], struct reason *why)
 {
     struct hash_state *state = hash_start();
     if (!state)
         return fail(why, "out of memory");
     char algorithm[64];
-    snprintf(algorithm, sizeof algorithm, "text2emb %d f32", ALGORITHM);
+    snprintf(algorithm, sizeof algorithm, "text2emb %d %s", ALGORITHM, precision_name(precision));
     hash_add_string(state, algorithm);
-    model_folder_hash(model, state);
+    model_folder_hash(model, MODEL_EMBEDDINGS, state);
     hash_to_hex(hash_end(state), hex);
     return 0;
 }
 
 static void close_embedder(struct embedder *embedder)
 {
-    wordpiece_close(embedder->wordpiece);
     encoder_close(embedder->encoder);
     token_batch_free(&embedder->texts);
     free(embedder->distinct);
@@ -166,8 +183,7 @@ static void close_embedder(struct embedder *embedder)
 static int open_embedder(struct embedder *embedder, const struct options *options, const struct model_folder *model, struct reason *why)
 {
     *embedder = (struct embedder){.model = model, .batch = options->batch};
-    embedder->wordpiece = wordpiece_open((const char *)model->vocabulary_text.bytes, model->vocabulary_text.count, model->vocabulary, &model->tokenizer, why);
-    if (!embedder->wordpiece || (!options->ids && !(embedder->encoder = encoder_open(model, why)))) {
+    if (!options->ids && !(embedder->encoder = encoder_open(model, options->precision, why))) {
         close_embedder(embedder);
         return -1;
     }
@@ -252,7 +268,7 @@ static int add_item(struct embedder *embedder, const struct item *item, size_t i
     guard_begin(embedder->guard, embedder->items_before + index, 1);
     if (!hash_equal(hash_bytes(item->value, item->value_length), item->key))
         return fail(why, "line %zu: the text is not the one its key was made from; the list is damaged", index + 1);
-    int result = token_batch_add(&embedder->texts, embedder->wordpiece, item->value, item->value_length, embedder->model->max_tokens, why);
+    int result = token_batch_add(&embedder->texts, embedder->model->tokenizer, item->value, item->value_length, embedder->model->max_tokens, why);
     guard_begin(embedder->guard, 0, 0);
     return result;
 }
@@ -380,7 +396,7 @@ static int embed_file(struct embedder *embedder, const struct whole_file *texts,
         token_batch_clear(&embedder->texts);
         while (embedder->texts.texts < LINES_AT_A_TIME && next_line(texts, &at, &line)) {
             struct reason problem;
-            if (token_batch_add(&embedder->texts, embedder->wordpiece, line.text, line.bytes, embedder->model->max_tokens, &problem) != 0)
+            if (token_batch_add(&embedder->texts, embedder->model->tokenizer, line.text, line.bytes, embedder->model->max_tokens, &problem) != 0)
                 return fail(why, "line %zu: %s", line.number, problem.text);
         }
         if (embed(embedder, why) < 0)
@@ -399,7 +415,7 @@ static int ids_of_file(struct embedder *embedder, const struct whole_file *texts
     int result = ids ? 0 : fail(why, "out of memory");
     for (size_t at = 0; result == 0 && next_line(texts, &at, &line);) {
         struct reason problem;
-        const long count = wordpiece_encode(embedder->wordpiece, line.text, line.bytes, most, ids, &problem);
+        const long count = text_tokenizer_encode(embedder->model->tokenizer, line.text, line.bytes, most, ids, &problem);
         if (count < 0)
             result = fail(why, "line %zu: %s", line.number, problem.text);
         text_clear(&list);
@@ -479,7 +495,7 @@ static int embed_guarded(const struct options *options, const struct model_folde
 {
     struct reason why;
     char signature[HASH_HEX + 1];
-    int status = signature_of(model, signature, &why);
+    int status = signature_of(model, options->precision, signature, &why);
     if (status == 0 && options->expected && strcmp(options->expected, signature) != 0)
         status = fail(&why, "changed during the run; run make again");
     if (status < 0) {
@@ -495,7 +511,7 @@ static int embed_guarded(const struct options *options, const struct model_folde
 
 int main(int argc, char **argv)
 {
-    struct options options = {.overrides = OVERRIDES_NONE, .batch = 32};
+    struct options options = {.settings = MODEL_SETTINGS_NONE, .batch = 32};
     struct reason why;
     if (message_init(argv[0]) < 0)
         return 2;
@@ -510,14 +526,15 @@ int main(int argc, char **argv)
         message(MESSAGE_ERROR, NULL, "%s", why.text);
         return 2;
     }
-    struct model_folder *model = model_folder_open(options.model, options.overrides, &why);
+    warn_of_precision(&options);
+    struct model_folder *model = model_folder_open(options.model, &options.settings, &why);
     if (!model) {
         message(MESSAGE_ERROR, options.model, "%s", why.text);
         return 1;
     }
     if (options.signature) {
         char signature[HASH_HEX + 1];
-        status = signature_of(model, signature, &why) < 0;
+        status = signature_of(model, options.precision, signature, &why) < 0;
         if (!status && (puts(signature) < 0 || fflush(stdout))) {
             fail_errno(&why, "the signature cannot be printed");
             status = 1;

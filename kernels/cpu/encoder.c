@@ -7,8 +7,9 @@
 #include <sys/mman.h>
 
 #include "../../tools/lib/model_folder.h"
+#include "head.h"
 #include "kernels.h"
-#include "pooling.h"
+#include "reduced_layers.h"
 
 enum { PACK_TOKENS = 112 }; /* a pack is closed when it has this many rows: enough to use each weight often, few enough for the second-level cache */
 #define UP_BYTES 1048576    /* the widest activations are made for so many rows at a time that they stay in that cache */
@@ -28,7 +29,10 @@ struct encoder {
     float *states, *qkv, *context;           /* [rows, hidden], [rows, 3 * hidden], [rows, hidden] */
     float *up;                               /* [up_rows, intermediate] */
     float *scratch;                          /* attention's */
-    double *sums;                            /* [hidden], pooling's */
+    float *words;                            /* [hidden], where word embeddings must be converted */
+    int32_t *places;                         /* [max_tokens]: positions of a text's tokens */
+    struct head *head;
+    struct reduced_layers *reduced;          /* NULL in f32; else the layers are run there, and only `states` of the above is used */
 };
 
 /* An odd number of cache lines, so that the rows of a tile do not fall into the same sets of the first-level cache. */
@@ -101,8 +105,12 @@ static int pack_weights(struct encoder *encoder, struct reason *why)
     madvise(memory, encoder->weight_bytes, MADV_HUGEPAGE);
     encoder->weights = memory;
     place_weights(encoder);
-    for (size_t i = 0; i < encoder->model->layers; i++)
+    for (size_t i = 0; i < encoder->model->layers; i++) {
+        if (model_layer_take(encoder->model, i, why) < 0)
+            return -1;
         pack_layer(encoder, &encoder->layer[i], &encoder->model->layer[i]);
+        model_layer_drop(encoder->model, i);
+    }
     return 0;
 }
 
@@ -133,6 +141,10 @@ static int reserve(struct encoder *encoder, size_t rows, struct reason *why)
         return 0;
     free_buffers(encoder);
     encoder->states = make_buffer(rows * encoder->stride);
+    if (encoder->reduced) {
+        encoder->rows = encoder->states ? rows : 0;
+        return encoder->states ? 0 : fail(why, "out of memory for %zu tokens", rows);
+    }
     encoder->qkv = make_buffer(rows * encoder->qkv_stride);
     encoder->context = make_buffer(rows * encoder->stride);
     const size_t longest = rows < model->max_tokens ? rows : model->max_tokens;
@@ -153,12 +165,25 @@ static int make_fixed_buffers(struct encoder *encoder, struct reason *why)
     encoder->up_rows = UP_BYTES / sizeof(float) / encoder->up_stride / tile * tile;
     if (encoder->up_rows < tile)
         encoder->up_rows = tile;
-    encoder->up = make_buffer(encoder->up_rows * encoder->up_stride);
-    encoder->sums = calloc(model->hidden, sizeof *encoder->sums);
-    return encoder->up && encoder->sums ? 0 : fail(why, "out of memory");
+    encoder->up = make_buffer(encoder->reduced ? 1 : encoder->up_rows * encoder->up_stride);
+    encoder->words = calloc(model->hidden, sizeof *encoder->words);
+    encoder->places = calloc(model->max_tokens, sizeof *encoder->places);
+    if (!encoder->up || !encoder->words || !encoder->places)
+        return fail(why, "out of memory");
+    return (encoder->head = head_open(model, why)) ? 0 : -1;
 }
 
-struct encoder *encoder_open(const struct model_folder *model, struct reason *why)
+/* The weights, in the precision that this machine computes in. */
+static int open_layers(struct encoder *encoder, enum precision precision, struct reason *why)
+{
+    struct reduced kernels;
+    if (!reduced_choose(precision, &kernels))
+        return pack_weights(encoder, why);
+    encoder->reduced = reduced_layers_open(encoder->model, &kernels, why);
+    return encoder->reduced ? 0 : -1;
+}
+
+struct encoder *encoder_open(const struct model_folder *model, enum precision precision, struct reason *why)
 {
     struct encoder *encoder = calloc(1, sizeof *encoder);
     if (!encoder) {
@@ -167,7 +192,7 @@ struct encoder *encoder_open(const struct model_folder *model, struct reason *wh
     }
     encoder->model = model;
     encoder->kernels = kernels_choose(why);
-    if (!encoder->kernels || pack_weights(encoder, why) < 0 || make_fixed_buffers(encoder, why) < 0) {
+    if (!encoder->kernels || open_layers(encoder, precision, why) < 0 || make_fixed_buffers(encoder, why) < 0) {
         encoder_close(encoder);
         return NULL;
     }
@@ -180,7 +205,10 @@ void encoder_close(struct encoder *encoder)
         return;
     free_buffers(encoder);
     free(encoder->up);
-    free(encoder->sums);
+    free(encoder->words);
+    free(encoder->places);
+    head_close(encoder->head);
+    reduced_layers_close(encoder->reduced);
     free(encoder->layer);
     if (encoder->weights)
         munmap(encoder->weights, encoder->weight_bytes);
@@ -189,17 +217,19 @@ void encoder_close(struct encoder *encoder)
 
 /* ---- the forward pass ---- */
 
-/* states [tokens, hidden] = layer norm of word + position + type. */
+/* states [tokens, hidden] = layer norm of word + type + position. */
 static int embed(const struct encoder *encoder, const int32_t *ids, size_t tokens, float *states, struct reason *why)
 {
     const struct model_folder *model = encoder->model;
-    for (size_t t = 0; t < tokens; t++) {
+    for (size_t t = 0; t < tokens; t++)
         if (ids[t] < 0 || (size_t)ids[t] >= model->vocabulary)
             return fail(why, "token id %d is outside the vocabulary of %zu", (int)ids[t], model->vocabulary);
-        const float *word = model->words + (size_t)ids[t] * model->hidden, *position = model->position_rows + t * model->hidden;
+    model_positions(model, ids, tokens, encoder->places);
+    for (size_t t = 0; t < tokens; t++) {
+        const float *word = model_words(model, (size_t)ids[t], 1, encoder->words), *position = model->position_rows + (size_t)encoder->places[t] * model->hidden;
         float *row = states + t * encoder->stride;
         for (size_t i = 0; i < model->hidden; i++)
-            row[i] = word[i] + model->types[i] + position[i];
+            row[i] = (model->types ? word[i] + model->types[i] : word[i]) + position[i];
     }
     encoder->kernels->layer_norm(tokens, model->hidden, states, encoder->stride, model->embedding_gain, model->embedding_bias, model->epsilon);
     return 0;
@@ -215,9 +245,10 @@ static void run_layer(const struct encoder *encoder, size_t index, const size_t 
 
     kernels->linear(&packed->qkv, LINEAR_STORE, rows, encoder->states, stride, encoder->qkv, encoder->qkv_stride);
     for (size_t i = 0; i < texts; i++) {
-        const size_t row = offsets[i] - offsets[0];
-        kernels->attention(offsets[i + 1] - offsets[i], model->heads, hidden / model->heads, encoder->qkv + row * encoder->qkv_stride,
-                           encoder->qkv_stride, encoder->context + row * stride, stride, encoder->scratch);
+        const size_t row = offsets[i] - offsets[0], tokens = offsets[i + 1] - offsets[i];
+        const struct attention text = {.tokens = tokens, .heads = model->heads, .head_size = hidden / model->heads, .queries = tokens,
+                                       .bias = model->distance_bias, .reach = model->max_tokens};
+        kernels->attention(&text, encoder->qkv + row * encoder->qkv_stride, encoder->qkv_stride, encoder->context + row * stride, stride, encoder->scratch);
     }
     kernels->linear(&packed->output, LINEAR_ADD, rows, encoder->context, stride, encoder->states, stride);
     kernels->layer_norm(rows, hidden, encoder->states, stride, layer->attention_gain, layer->attention_bias, model->epsilon);
@@ -230,39 +261,71 @@ static void run_layer(const struct encoder *encoder, size_t index, const size_t 
     }
 }
 
-/* One pack: offsets[0] .. offsets[texts] are its tokens. */
-static int forward_pack(struct encoder *encoder, const int32_t *ids, const size_t *offsets, size_t texts, float *embeddings, struct reason *why)
+/* One pack through all layers: offsets[0] .. offsets[texts] are its tokens. */
+static int run_pack(struct encoder *encoder, const int32_t *ids, const size_t *offsets, size_t texts, struct reason *why)
 {
     if (reserve(encoder, offsets[texts] - offsets[0], why) < 0)
         return -1;
     for (size_t i = 0; i < texts; i++)
         if (embed(encoder, ids + offsets[i], offsets[i + 1] - offsets[i], encoder->states + (offsets[i] - offsets[0]) * encoder->stride, why) < 0)
             return -1;
+    if (encoder->reduced)
+        return reduced_layers_run(encoder->reduced, offsets, texts, ROWS_ALL, encoder->states, encoder->stride, why);
     for (size_t layer = 0; layer < encoder->model->layers; layer++)
         run_layer(encoder, layer, offsets, texts);
+    return 0;
+}
+
+/* The end of the pack that begins with text `first`. */
+static size_t pack_end(const size_t *offsets, size_t first, size_t texts)
+{
+    size_t end = first + 1;
+    while (end < texts && offsets[end] - offsets[first] < PACK_TOKENS)
+        end++;
+    return end;
+}
+
+static int check_lengths(const struct encoder *encoder, const size_t *offsets, size_t texts, struct reason *why)
+{
     for (size_t i = 0; i < texts; i++)
-        pool(encoder->model, encoder->states + (offsets[i] - offsets[0]) * encoder->stride, encoder->stride, offsets[i + 1] - offsets[i], encoder->sums,
-             embeddings + i * encoder_dimension(encoder));
+        if (offsets[i + 1] <= offsets[i] || offsets[i + 1] - offsets[i] > encoder->model->max_tokens)
+            return fail(why, "text %zu has no tokens, or more than %zu", i, encoder->model->max_tokens);
     return 0;
 }
 
 int encoder_forward(struct encoder *encoder, const int32_t *ids, const size_t *offsets, size_t texts, float *embeddings, struct reason *why)
 {
-    for (size_t i = 0; i < texts; i++)
-        if (offsets[i + 1] <= offsets[i] || offsets[i + 1] - offsets[i] > encoder->model->max_tokens)
-            return fail(why, "text %zu has no tokens, or more than %zu", i, encoder->model->max_tokens);
+    if (check_lengths(encoder, offsets, texts, why) < 0)
+        return -1;
     for (size_t first = 0, end; first < texts; first = end) {
-        for (end = first + 1; end < texts && offsets[end] - offsets[first] < PACK_TOKENS;)
-            end++;
-        if (forward_pack(encoder, ids, offsets + first, end - first, embeddings + first * encoder_dimension(encoder), why) < 0)
+        end = pack_end(offsets, first, texts);
+        if (run_pack(encoder, ids, offsets + first, end - first, why) < 0)
             return -1;
+        for (size_t i = first; i < end; i++)
+            head_embedding(encoder->head, encoder->states + (offsets[i] - offsets[first]) * encoder->stride, encoder->stride, offsets[i + 1] - offsets[i],
+                           embeddings + i * encoder_dimension(encoder));
+    }
+    return 0;
+}
+
+int encoder_states(struct encoder *encoder, const int32_t *ids, const size_t *offsets, size_t texts, float *states, struct reason *why)
+{
+    const size_t hidden = encoder->model->hidden;
+    if (check_lengths(encoder, offsets, texts, why) < 0)
+        return -1;
+    for (size_t first = 0, end; first < texts; first = end) {
+        end = pack_end(offsets, first, texts);
+        if (run_pack(encoder, ids, offsets + first, end - first, why) < 0)
+            return -1;
+        for (size_t row = 0; row < offsets[end] - offsets[first]; row++)
+            memcpy(states + (offsets[first] - offsets[0] + row) * hidden, encoder->states + row * encoder->stride, hidden * sizeof *states);
     }
     return 0;
 }
 
 size_t encoder_dimension(const struct encoder *encoder)
 {
-    return encoder->model->poolings * encoder->model->hidden;
+    return encoder->model->dimension;
 }
 
 size_t encoder_max_tokens(const struct encoder *encoder)

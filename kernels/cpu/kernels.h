@@ -27,6 +27,16 @@ enum linear_then {
     LINEAR_ADD    /* y += x W^T + b (the residual connection) */
 };
 
+/* Self-attention of one text. */
+struct attention {
+    size_t tokens, heads, head_size;
+    size_t query, queries; /* the tokens whose context is wanted: `queries` of them from `query` on */
+    /* NULL, or what is added to a scaled score by the place of the key relative to the query (MPNet, T5): [heads, 2 * reach - 1], at
+     * [head, key - query + reach - 1]. One table serves texts of every length up to `reach`. */
+    const float *bias;
+    size_t reach;
+};
+
 struct kernels {
     const char *name;
     size_t panel; /* outputs side by side in a panel of weights */
@@ -36,8 +46,8 @@ struct kernels {
     void (*pack)(const struct linear *layer, const float *weights, size_t first, size_t outputs);
     /* x [rows, inputs] and y [rows, outputs], each row `stride` floats behind the one before; y is not x. */
     void (*linear)(const struct linear *layer, enum linear_then then, size_t rows, const float *x, size_t x_stride, float *y, size_t y_stride);
-    /* Self-attention of one text. qkv [tokens, 3 * heads * head_size]: queries, keys, values side by side; context [tokens, heads * head_size]. */
-    void (*attention)(size_t tokens, size_t heads, size_t head_size, const float *qkv, size_t qkv_stride, float *context, size_t context_stride, float *scratch);
+    /* qkv [tokens, 3 * heads * head_size]: queries, keys, values side by side; context [queries, heads * head_size]. */
+    void (*attention)(const struct attention *text, const float *qkv, size_t qkv_stride, float *context, size_t context_stride, float *scratch);
     /* Floats of scratch memory that attention needs for a text of this length. */
     size_t (*attention_scratch)(size_t tokens, size_t head_size);
     /* In place over rows of x [rows, width]: (x - mean) / sqrt(variance + epsilon) * gain + bias. */

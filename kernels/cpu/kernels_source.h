@@ -231,17 +231,30 @@ INLINE float exponentials(float *row, size_t columns, vector hide, float largest
     return vector_sum(sum);
 }
 
-/* softmax, but for the division: scores [rows, columns] become exponentials, shares [rows] one by their sums. */
-static void soften(size_t rows, size_t columns, float *scores, size_t stride, float scale, float shares[ROWS])
+/* row = row * scale + bias */
+INLINE void add_bias(float *row, size_t columns, float scale, const float *bias)
+{
+    size_t j = 0;
+    for (; j + LANES <= columns; j += LANES)
+        store(row + j, load(row + j) * all(scale) + load(bias + j));
+    if (j < columns)
+        store(row + j, load(row + j) * all(scale) + load_some(bias + j, columns - j));
+}
+
+/* softmax, but for the division: scores [rows, columns] become exponentials, shares [rows] one by their sums. `bias`, unless NULL, is that of the first row;
+ * each row's begins one place before that of the row above it. */
+static void soften(size_t rows, size_t columns, float *scores, size_t stride, float scale, const float *bias, float shares[ROWS])
 {
     float hidden[LANES] = {0}, most[ROWS];
     for (size_t j = (columns - 1) % LANES + 1; j < LANES; j++)
         hidden[j] = -FLT_MAX / 4;
     const vector hide = load(hidden);
+    for (size_t r = 0; bias && r < rows; r++)
+        add_bias(scores + r * stride, columns, scale, bias - r);
     for (size_t r = 0; r < rows; r++)
         most[r] = largest_score(scores + r * stride, columns, hide);
     for (size_t r = 0; r < rows; r++)
-        shares[r] = 1 / exponentials(scores + r * stride, columns, hide, most[r], scale);
+        shares[r] = 1 / exponentials(scores + r * stride, columns, hide, most[r], bias ? 1 : scale);
 }
 
 static size_t whole_panels(size_t columns)
@@ -291,19 +304,20 @@ static inline void scale_row(float *row, size_t columns, float factor)
         row[j] *= factor;
 }
 
-/* One head: context = softmax(queries keys^T / sqrt(head_size)) values, all [tokens, head_size]. */
-static void attention_head(size_t tokens, size_t head_size, const float *queries, size_t stride, const float *keys, const float *values, float *scores,
-                           float *context, size_t context_stride)
+/* One head: context = softmax(queries keys^T / sqrt(head_size) + bias) values; `queries` begin with the first one whose context is wanted, `bias` with
+ * what stands for it and the first key. */
+static void attention_head(const struct attention *text, const float *queries, size_t stride, const float *bias, const float *keys, const float *values,
+                           float *scores, float *context, size_t context_stride)
 {
+    const size_t tokens = text->tokens, head_size = text->head_size, filled = whole_panels(tokens);
     const float scale = 1 / sqrtf((float)head_size);
-    const size_t filled = whole_panels(tokens);
     const struct ahead nothing = {(const char *)keys, 0};
-    for (size_t i = 0; i < tokens; i += ROWS) {
-        size_t some = tokens - i < ROWS ? tokens - i : ROWS;
+    for (size_t i = 0; i < text->queries; i += ROWS) {
+        size_t some = text->queries - i < ROWS ? text->queries - i : ROWS;
         for (size_t t = 0; t < tokens; t += PANEL)
             product_tile(some, head_size, queries + i * stride, stride, keys + t * head_size, NULL, nothing, 0, scores + t, filled, PANEL);
         float shares[ROWS];
-        soften(some, tokens, scores, filled, scale, shares);
+        soften(some, tokens, scores, filled, scale, bias ? bias - i : NULL, shares);
         for (size_t h = 0; h < head_size; h += PANEL) {
             size_t columns = head_size - h < PANEL ? head_size - h : PANEL;
             float *c = context + i * context_stride + h;
@@ -314,16 +328,16 @@ static void attention_head(size_t tokens, size_t head_size, const float *queries
     }
 }
 
-static void attention(size_t tokens, size_t heads, size_t head_size, const float *qkv, size_t qkv_stride, float *context, size_t context_stride,
-                      float *scratch)
+static void attention(const struct attention *text, const float *qkv, size_t qkv_stride, float *context, size_t context_stride, float *scratch)
 {
+    const size_t tokens = text->tokens, head_size = text->head_size, width = text->heads * head_size;
     float *keys = scratch, *values = keys + whole_panels(tokens) * head_size, *scores = values + whole_panels(head_size) * tokens;
-    const size_t width = heads * head_size;
-    for (size_t head = 0; head < heads; head++) {
-        const float *queries = qkv + head * head_size;
-        pack_keys(tokens, head_size, queries + width, qkv_stride, keys);
-        pack_values(tokens, head_size, queries + 2 * width, qkv_stride, values);
-        attention_head(tokens, head_size, queries, qkv_stride, keys, values, scores, context + head * head_size, context_stride);
+    for (size_t head = 0; head < text->heads; head++) {
+        const float *part = qkv + head * head_size;
+        const float *bias = text->bias ? text->bias + head * (2 * text->reach - 1) + text->reach - 1 - text->query : NULL;
+        pack_keys(tokens, head_size, part + width, qkv_stride, keys);
+        pack_values(tokens, head_size, part + 2 * width, qkv_stride, values);
+        attention_head(text, part + text->query * qkv_stride, qkv_stride, bias, keys, values, scores, context + head * head_size, context_stride);
     }
 }
 

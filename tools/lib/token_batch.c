@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text_tokenizer.h"
+
 void token_batch_clear(struct token_batch *batch)
 {
     batch->texts = batch->distinct = 0;
@@ -96,7 +98,7 @@ int token_batch_add_none(struct token_batch *batch, struct reason *why)
     return add_place(batch, TOKEN_BATCH_NONE, why);
 }
 
-int token_batch_add(struct token_batch *batch, struct wordpiece *wordpiece, const char *text, size_t bytes, size_t max_tokens, struct reason *why)
+int token_batch_add(struct token_batch *batch, struct text_tokenizer *tokenizer, const char *text, size_t bytes, size_t max_tokens, struct reason *why)
 {
     if (make_room(batch, max_tokens, why) < 0)
         return -1;
@@ -107,10 +109,11 @@ int token_batch_add(struct token_batch *batch, struct wordpiece *wordpiece, cons
         return add_place(batch, *slot - 1, why);
     }
     const size_t begin = batch->offsets[batch->distinct];
-    const long tokens = wordpiece_encode(wordpiece, text, bytes, max_tokens, batch->ids + begin, why);
-    if (tokens == 2) /* [CLS] and [SEP] */
+    const long tokens = text_tokenizer_encode(tokenizer, text, bytes, max_tokens, batch->ids + begin, why);
+    const long added = (long)text_tokenizer_added(tokenizer);
+    if (tokens == added)
         fail(why, bytes ? "empty text (white space or control characters only)" : "empty text");
-    if (tokens <= 2)
+    if (tokens <= added)
         return add_place(batch, TOKEN_BATCH_NONE, why) < 0 ? -1 : 1;
     if (add_place(batch, batch->distinct, why) < 0)
         return -1;

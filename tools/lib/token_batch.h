@@ -7,9 +7,10 @@
 
 #include "hash.h"
 #include "message.h"
-#include "wordpiece.h"
 
 #define TOKEN_BATCH_NONE SIZE_MAX
+
+struct text_tokenizer; /* text_tokenizer.h */
 
 struct token_batch {
     size_t texts, distinct;
@@ -29,7 +30,7 @@ void token_batch_clear(struct token_batch *batch);
 void token_batch_free(struct token_batch *batch);
 
 /* Adds a text, cut to max_tokens. 0; 1: it is empty or not UTF-8, as `why` says, and is added as a place without tokens; -1: out of memory. */
-int token_batch_add(struct token_batch *batch, struct wordpiece *wordpiece, const char *text, size_t bytes, size_t max_tokens, struct reason *why)
+int token_batch_add(struct token_batch *batch, struct text_tokenizer *tokenizer, const char *text, size_t bytes, size_t max_tokens, struct reason *why)
     __attribute__((warn_unused_result));
 /* Adds a place without tokens. */
 int token_batch_add_none(struct token_batch *batch, struct reason *why) __attribute__((warn_unused_result));

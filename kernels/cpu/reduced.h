@@ -1,0 +1,59 @@
+/* Linear layers in reduced precision: what is read by a product is rounded to bf16 or to 8-bit integers, everything else (sums, biases, the residual
+ * stream, layer norms, softmax, GELU) stays f32. One source (reduced_source.h), built once per instruction set.
+ *
+ *   bf16  weights and activations to the nearest bf16; sums in f32 (VDPBF16PS).
+ *   int8  weights to -127 .. 127, in units of their own for each output; activations to 0 .. 255, in units and from a zero of their own for each
+ *         token, found as they come (so nothing is calibrated); sums in 32-bit integers, which are exact (VPDPBUSD). Attention's own
+ *         two products stay in bf16, or in f32 where the machine has no bf16.
+ *
+ * Promise: as kernels.h: a row of a result depends on that row of the input alone, to the bit. */
+#ifndef REPRISE_REDUCED_H
+#define REPRISE_REDUCED_H
+
+#include <stddef.h>
+
+#include "../encoder.h"
+#include "kernels.h"
+
+/* Rows of activations as a product reads them. What lies behind a row's width, up to a multiple of the group, must be zero in bf16. */
+struct operand {
+    void *values;
+    size_t stride;       /* bytes from row to row */
+    float *scale, *zero; /* int8, [rows]: x = scale * value + zero */
+};
+
+/* A linear layer, packed: panels of `panel` outputs, each [inputs / group, panel, group]; filled up with zeros. */
+struct reduced_linear {
+    size_t inputs, outputs;
+    void *weights; /* [ceil(outputs / panel), ceil(inputs / group), panel, group] */
+    float *bias;   /* [outputs], this and the next two filled up to whole panels */
+    float *scale;  /* int8, [outputs]: unit of an output's weights */
+    float *sums;   /* int8, [outputs]: the sum of an output's weights as they are packed, in these units */
+};
+
+struct reduced {
+    enum precision precision;
+    size_t panel, rows;   /* as struct kernels has them */
+    size_t group;         /* inputs that one lane of an instruction takes at a time */
+    size_t value_bytes;
+
+    /* Packs weights [outputs, inputs] from output `first` on. 0, or -1: out of memory. */
+    int (*pack)(const struct reduced_linear *layer, const float *weights, size_t first, size_t outputs);
+    /* LINEAR_STORE or LINEAR_ADD. y [rows, outputs], each row `y_stride` floats behind the one before. */
+    void (*linear)(const struct reduced_linear *layer, enum linear_then then, size_t rows, const struct operand *x, float *y, size_t y_stride);
+    /* y = gelu(x W^T + b), as an operand; scratch [rows, outputs]. */
+    void (*linear_gelu)(const struct reduced_linear *layer, size_t rows, const struct operand *x, float *scratch, size_t scratch_stride, const struct operand *y);
+    /* x [rows, width] as an operand. */
+    void (*convert)(size_t rows, size_t width, const float *x, size_t stride, const struct operand *into);
+    /* As struct kernels has it, in place, and the result as an operand too. */
+    void (*layer_norm)(size_t rows, size_t width, float *x, size_t stride, const float *gain, const float *bias, float epsilon, const struct operand *into);
+    /* As struct kernels has them. */
+    void (*attention)(const struct attention *text, const float *qkv, size_t qkv_stride, float *context, size_t context_stride, float *scratch);
+    size_t (*attention_scratch)(size_t tokens, size_t head_size);
+};
+
+/* The kernels for `wanted`, or, where this machine (or what KERNELS allows of it, see kernels.h) lacks the instructions, for the next higher precision: 1.
+ * 0: that is f32, nothing is filled in. */
+int reduced_choose(enum precision wanted, struct reduced *chosen);
+
+#endif

@@ -1,0 +1,247 @@
+/* bf16 by AVX-512 BF16: 32 multiply-adds an instruction, sums in f32. And self-attention with its two products in bf16, which int8 uses too. */
+#if defined(__AVX512BF16__)
+#include <float.h>
+#include <immintrin.h>
+#include <stdint.h>
+
+typedef float vector __attribute__((vector_size(64)));
+typedef int32_t integers __attribute__((vector_size(64)));
+typedef vector sums;
+#define GROUP 2
+#define LANES 16
+#define ROWS 14
+#define WIDTH 2
+#define dot(sum, x, weights) ((sums)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)(x), (__m512bh)(weights)))
+#define fused(a, b, c) ((vector)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
+#define to_floats(sum) (sum)
+#define vector_larger(a, b) ((vector)_mm512_max_ps((__m512)(a), (__m512)(b)))
+#define vector_sum(a) _mm512_reduce_add_ps((__m512)(a))
+#define vector_largest(a) _mm512_reduce_max_ps((__m512)(a))
+
+/* To the nearest bf16. */
+static inline void store_values(char *at, vector v)
+{
+    _mm256_storeu_si256((__m256i *)at, (__m256i)_mm512_cvtneps_pbh((__m512)v));
+}
+
+#include "reduced_source.h"
+
+/* ---- attention ---- */
+
+/* What attention works in: keys and values as weights are packed, and, for a tile of queries, these, their scores and the scores' exponentials. */
+struct attention_room {
+    size_t filled;       /* tokens, filled up to whole panels */
+    size_t head_steps;   /* head_size / GROUP, rounded up */
+    size_t token_steps;  /* tokens / GROUP, rounded up */
+    size_t query_stride, share_stride; /* bytes */
+    char *keys;          /* [filled / PANEL, head_steps, PANEL, GROUP] */
+    char *values;        /* [ceil(head_size / PANEL), token_steps, PANEL, GROUP] */
+    char *queries;       /* [ROWS, head_steps, GROUP] */
+    char *shares;        /* [ROWS, filled] */
+    float *scores;       /* [ROWS, filled] */
+    size_t bytes;        /* of all this */
+};
+
+static size_t round_up(size_t number, size_t unit)
+{
+    return (number + unit - 1) / unit * unit;
+}
+
+static struct attention_room attention_room(size_t tokens, size_t head_size, float *scratch)
+{
+    struct attention_room room = {.filled = round_up(tokens, PANEL), .head_steps = (head_size + 1) / GROUP, .token_steps = (tokens + 1) / GROUP};
+    room.query_stride = round_up(room.head_steps * STEP_BYTES, 64);
+    room.share_stride = room.filled * VALUE_BYTES;
+    char *at = (char *)scratch;
+    room.keys = at, at += room.filled * room.head_steps * STEP_BYTES;
+    room.values = at, at += round_up(head_size, PANEL) * room.token_steps * STEP_BYTES;
+    room.queries = at, at += ROWS * room.query_stride;
+    room.shares = at, at += ROWS * room.share_stride;
+    room.scores = (float *)at, at += ROWS * room.filled * sizeof(float);
+    room.bytes = (size_t)(at - (char *)scratch);
+    return room;
+}
+
+static size_t attention_scratch(size_t tokens, size_t head_size)
+{
+    return attention_room(tokens, head_size, NULL).bytes / sizeof(float);
+}
+
+/* Two vectors of floats as LANES groups: the first of a group from `first`, the second from `second`. */
+INLINE __m512i interleave(vector first, vector second)
+{
+    const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)first)), high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)second));
+    return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+}
+
+/* Rows and columns of 16 x 16 groups change places. */
+INLINE void transpose(__m512i rows[16])
+{
+    __m512i half[16];
+    UNROLL for (size_t i = 0; i < 16; i += 2) {
+        half[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+        half[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+    }
+    UNROLL for (size_t i = 0; i < 16; i += 4) { /* rows[i + q]: column 4 l + q of rows i .. i + 3, in 128-bit lane l */
+        rows[i] = _mm512_unpacklo_epi64(half[i], half[i + 2]);
+        rows[i + 1] = _mm512_unpackhi_epi64(half[i], half[i + 2]);
+        rows[i + 2] = _mm512_unpacklo_epi64(half[i + 1], half[i + 3]);
+        rows[i + 3] = _mm512_unpackhi_epi64(half[i + 1], half[i + 3]);
+    }
+    UNROLL for (size_t q = 0; q < 4; q++) {
+        const __m512i low = _mm512_shuffle_i32x4(rows[q], rows[q + 4], 0x44), high = _mm512_shuffle_i32x4(rows[q], rows[q + 4], 0xee);
+        const __m512i low2 = _mm512_shuffle_i32x4(rows[q + 8], rows[q + 12], 0x44), high2 = _mm512_shuffle_i32x4(rows[q + 8], rows[q + 12], 0xee);
+        half[q] = _mm512_shuffle_i32x4(low, low2, 0x88);
+        half[q + 4] = _mm512_shuffle_i32x4(low, low2, 0xdd);
+        half[q + 8] = _mm512_shuffle_i32x4(high, high2, 0x88);
+        half[q + 12] = _mm512_shuffle_i32x4(high, high2, 0xdd);
+    }
+    memcpy(rows, half, sizeof half);
+}
+
+/* The groups p .. p + 15 of a row of head_size numbers, zeros behind its end. */
+INLINE __m512i load_groups(const float *row, size_t head_size, size_t p)
+{
+    const size_t first = p * GROUP, left = head_size > first ? head_size - first : 0;
+    vector low, high;
+    if (left >= 2 * LANES) {
+        low = load(row + first);
+        high = load(row + first + LANES);
+    } else {
+        low = left >= LANES ? load(row + first) : load_some(row + first, left);
+        high = left > LANES ? load_some(row + first + LANES, left - LANES) : all(0);
+    }
+    return (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+}
+
+static void pack_keys(const struct attention_room *room, size_t tokens, size_t head_size, const float *keys, size_t stride)
+{
+    for (size_t t = 0; t < room->filled; t += LANES)
+        for (size_t p = 0; p < room->head_steps; p += LANES) {
+            __m512i groups[LANES];
+            for (size_t i = 0; i < LANES; i++)
+                groups[i] = t + i < tokens ? load_groups(keys + (t + i) * stride, head_size, p) : _mm512_setzero_si512();
+            transpose(groups);
+            char *at = room->keys + (t / PANEL * PANEL * room->head_steps + p * PANEL + t % PANEL) * STEP_BYTES;
+            for (size_t i = 0; i < LANES && p + i < room->head_steps; i++)
+                _mm512_storeu_si512(at + i * PANEL * STEP_BYTES, groups[i]);
+        }
+}
+
+static void pack_values(const struct attention_room *room, size_t tokens, size_t head_size, const float *values, size_t stride)
+{
+    char *at = room->values;
+    for (size_t h = 0; h < head_size; h += PANEL)
+        for (size_t t = 0; t < tokens; t += GROUP)
+            for (size_t j = h; j < h + PANEL; j += LANES, at += LANES * STEP_BYTES) {
+                const size_t left = head_size > j ? head_size - j : 0;
+                const float *row = values + t * stride + j;
+                vector pair[GROUP];
+                for (size_t i = 0; i < GROUP; i++, row += stride)
+                    pair[i] = t + i >= tokens || !left ? all(0) : left >= LANES ? load(row) : load_some(row, left);
+                _mm512_storeu_si512(at, interleave(pair[0], pair[1]));
+            }
+}
+
+/* Queries times `scale`, as an operand. */
+static void pack_queries(const struct attention_room *room, size_t rows, size_t head_size, const float *queries, size_t stride, float scale)
+{
+    for (size_t i = 0; i < rows; i++)
+        for (size_t p = 0; p < head_size; p += LANES) {
+            const vector part = head_size - p < LANES ? load_some(queries + i * stride + p, head_size - p) : load(queries + i * stride + p);
+            char *at = room->queries + i * room->query_stride + p * VALUE_BYTES;
+            if (head_size - p < LANES)
+                store_some_values(at, part * all(scale), head_size - p);
+            else
+                store_values(at, part * all(scale));
+        }
+}
+
+/* 2^x for x <= 0, with a relative error of 8e-5: a twentieth of what rounding it to bf16 costs. 2^-126 below -126. */
+INLINE vector power_of_two(vector x)
+{
+    const vector shift = all(12582912.0f); /* 1.5 * 2^23: added, it rounds to a whole number that stands in the low bits */
+    x = vector_larger(x, all(-126));
+    const vector whole = x + shift, rest = x - (whole - shift);
+    const vector polynomial = fused(fused(fused(all(0.055169128f), rest, all(0.24260627f)), rest, all(0.69326097f)), rest, all(0.9999284f));
+    return (vector)((integers)polynomial + ((integers)whole << 23));
+}
+
+#define LOG2_E 1.44269504f
+
+/* A row of scores to 2^(score - largest), as an operand; one by their sum is returned. Behind the row's end stand zeros, `hide` is added there. */
+INLINE float soften_row(float *scores, size_t columns, vector hide, const float *bias, char *shares)
+{
+    const size_t last = (columns - 1) / LANES * LANES;
+    vector most = all(-FLT_MAX), sum = all(0);
+    if (bias) {
+        for (size_t j = 0; j < last; j += LANES)
+            store(scores + j, fused(load(bias + j), all(LOG2_E), load(scores + j)));
+        store(scores + last, fused(load_some(bias + last, columns - last), all(LOG2_E), load(scores + last)));
+    }
+    store(scores + last, load(scores + last) + hide);
+    for (size_t j = 0; j <= last; j += LANES)
+        most = vector_larger(most, load(scores + j));
+    const vector largest = all(vector_largest(most));
+    for (size_t j = 0; j <= last; j += LANES) {
+        const vector e = power_of_two(load(scores + j) - largest);
+        store_values(shares + j * VALUE_BYTES, e);
+        sum += e;
+    }
+    return 1 / vector_sum(sum);
+}
+
+static void attention_head(const struct attention *text, const struct attention_room *room, const float *queries, size_t stride, const float *bias,
+                           float *context, size_t context_stride)
+{
+    const float scale = LOG2_E / sqrtf((float)text->head_size);
+    const struct ahead nothing = {room->keys, 0};
+    float hidden[LANES] = {0};
+    for (size_t j = (text->tokens - 1) % LANES + 1; j < LANES; j++)
+        hidden[j] = -FLT_MAX / 4;
+    for (size_t i = 0; i < text->queries; i += ROWS) {
+        const size_t rows = text->queries - i < ROWS ? text->queries - i : ROWS;
+        struct finish finish = {.then = TILE_STORE, .y_stride = room->filled, .columns = PANEL};
+        float shares[ROWS];
+        pack_queries(room, rows, text->head_size, queries + i * stride, stride, scale);
+        for (size_t t = 0; t < room->filled; t += PANEL) {
+            finish.y = room->scores + t;
+            product_tile(rows, room->head_steps, room->queries, room->query_stride, room->keys + t * room->head_steps * STEP_BYTES, nothing, &finish);
+        }
+        for (size_t r = 0; r < rows; r++)
+            shares[r] = soften_row(room->scores + r * room->filled, text->tokens, load(hidden), bias ? bias - i - r : NULL, room->shares + r * room->share_stride);
+        finish.y_stride = context_stride;
+        for (size_t h = 0; h < text->head_size; h += PANEL) {
+            finish.y = context + i * context_stride + h;
+            finish.columns = text->head_size - h < PANEL ? text->head_size - h : PANEL;
+            product_tile(rows, room->token_steps, room->shares, room->share_stride, room->values + h * room->token_steps * STEP_BYTES, nothing, &finish);
+        }
+        for (size_t r = 0; r < rows; r++) {
+            float *row = context + (i + r) * context_stride;
+            size_t h = 0;
+            for (; h + LANES <= text->head_size; h += LANES)
+                store(row + h, load(row + h) * all(shares[r]));
+            for (; h < text->head_size; h++)
+                row[h] *= shares[r];
+        }
+    }
+}
+
+static void attention(const struct attention *text, const float *qkv, size_t qkv_stride, float *context, size_t context_stride, float *scratch)
+{
+    const struct attention_room room = attention_room(text->tokens, text->head_size, scratch);
+    const size_t width = text->heads * text->head_size;
+    for (size_t i = 0; i < ROWS && text->head_size % GROUP; i++) /* the odd place behind a query */
+        memset(room.queries + i * room.query_stride, 0, room.query_stride);
+    for (size_t head = 0; head < text->heads; head++) {
+        const float *part = qkv + head * text->head_size;
+        const float *bias = text->bias ? text->bias + head * (2 * text->reach - 1) + text->reach - 1 - text->query : NULL;
+        pack_keys(&room, text->tokens, text->head_size, part + width, qkv_stride);
+        pack_values(&room, text->tokens, text->head_size, part + 2 * width, qkv_stride);
+        attention_head(text, &room, part + text->query * qkv_stride, qkv_stride, bias, context + head * text->head_size, context_stride);
+    }
+}
+
+extern const struct reduced reduced_bf16;
+const struct reduced reduced_bf16 = {.precision = PRECISION_BF16, REDUCED_TABLE, .attention = attention, .attention_scratch = attention_scratch};
+#endif

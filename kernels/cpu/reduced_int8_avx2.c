@@ -1,0 +1,44 @@
+/* int8 by AVX-VNNI: 16 registers of 32 products. */
+#if defined(__AVXVNNI__)
+#include <immintrin.h>
+#include <stdint.h>
+
+typedef float vector __attribute__((vector_size(32)));
+typedef int32_t integers __attribute__((vector_size(32)));
+typedef integers sums;
+#define GROUP 4
+#define LANES 8
+#define ROWS 6
+#define WIDTH 2
+#define dot(sum, x, weights) ((sums)_mm256_dpbusd_avx_epi32((__m256i)(sum), (__m256i)(x), (__m256i)(weights)))
+#define fused(a, b, c) ((vector)_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
+#define to_floats(sum) ((vector)_mm256_cvtepi32_ps((__m256i)(sum)))
+#define vector_larger(a, b) ((vector)_mm256_max_ps((__m256)(a), (__m256)(b)))
+
+static inline float vector_sum(vector a)
+{
+    __m128 half = _mm_add_ps(_mm256_castps256_ps128((__m256)a), _mm256_extractf128_ps((__m256)a, 1));
+    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
+}
+
+static inline float vector_largest(vector a)
+{
+    __m128 half = _mm_max_ps(_mm256_castps256_ps128((__m256)a), _mm256_extractf128_ps((__m256)a, 1));
+    half = _mm_max_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_max_ss(half, _mm_movehdup_ps(half)));
+}
+
+/* To the nearest of 0 .. 255. */
+static inline void store_values(char *at, vector v)
+{
+    const __m256i whole = _mm256_cvtps_epi32((__m256)v);
+    const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+    _mm_storel_epi64((__m128i *)at, _mm_packus_epi16(words, words));
+}
+
+#include "reduced_source.h"
+
+extern const struct reduced reduced_int8_avx2;
+const struct reduced reduced_int8_avx2 = {.precision = PRECISION_INT8, REDUCED_TABLE};
+#endif

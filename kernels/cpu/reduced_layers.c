@@ -1,0 +1,272 @@
+#include "reduced_layers.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../../tools/lib/model_folder.h"
+
+#define LINE 64
+#define WIDE_BYTES 524288 /* the widest activations are made for so many rows at a time that they stay in the second-level cache */
+
+struct layer { struct reduced_linear qkv, output, up, down; };
+
+struct reduced_layers {
+    const struct model_folder *model;
+    struct reduced kernels;
+    struct layer *layer; /* [layers] */
+    char *weights;       /* all packed weights and vectors */
+    size_t weight_bytes;
+
+    size_t rows, wide_rows;                        /* that the buffers hold */
+    size_t qkv_stride, context_stride, wide_stride; /* floats from row to row */
+    float *qkv, *context;                          /* [rows, 3 * hidden], [rows, hidden] */
+    float *wide;                                   /* [wide_rows, intermediate] */
+    float *scratch;                                /* attention's */
+    struct operand x, y;                           /* [rows, hidden], [wide_rows, intermediate] */
+};
+
+static size_t round_up(size_t number, size_t unit)
+{
+    return (number + unit - 1) / unit * unit;
+}
+
+/* An odd number of cache lines, so that the rows of a tile do not fall into the same sets of the first-level cache. */
+static size_t row_bytes(size_t bytes)
+{
+    return (round_up(bytes, LINE) / LINE | 1) * LINE;
+}
+
+/* ---- weights ---- */
+
+/* Places a linear layer at *at, or only counts the bytes where there is no memory yet. */
+static void place_linear(struct reduced_layers *layers, struct reduced_linear *linear, size_t inputs, size_t outputs, size_t *at)
+{
+    const struct reduced *kernels = &layers->kernels;
+    const size_t panels = round_up(outputs, kernels->panel), vector = round_up(panels * sizeof(float), LINE);
+    const size_t weights = round_up(panels * round_up(inputs, kernels->group) * kernels->value_bytes, LINE);
+    *linear = (struct reduced_linear){.inputs = inputs, .outputs = outputs};
+    if (layers->weights) {
+        char *memory = layers->weights + *at;
+        linear->weights = memory;
+        linear->bias = (float *)(memory + weights);
+        linear->scale = (float *)(memory + weights + vector);
+        linear->sums = (float *)(memory + weights + 2 * vector);
+    }
+    *at += weights + 3 * vector;
+}
+
+static size_t place_weights(struct reduced_layers *layers)
+{
+    const size_t hidden = layers->model->hidden, wide = layers->model->intermediate;
+    size_t at = 0;
+    for (size_t i = 0; i < layers->model->layers; i++) {
+        struct layer *layer = &layers->layer[i];
+        place_linear(layers, &layer->qkv, hidden, 3 * hidden, &at);
+        place_linear(layers, &layer->output, hidden, hidden, &at);
+        place_linear(layers, &layer->up, hidden, wide, &at);
+        place_linear(layers, &layer->down, wide, hidden, &at);
+    }
+    return at;
+}
+
+static int pack_part(const struct reduced_layers *layers, struct reduced_linear *linear, const float *weights, const float *bias, size_t first, size_t outputs)
+{
+    memcpy(linear->bias + first, bias, outputs * sizeof *bias);
+    return layers->kernels.pack(linear, weights, first, outputs);
+}
+
+static int pack_layer(const struct reduced_layers *layers, struct layer *packed, const struct model_layer *layer)
+{
+    const size_t hidden = layers->model->hidden;
+    if (pack_part(layers, &packed->qkv, layer->query, layer->query_bias, 0, hidden) < 0 ||
+        pack_part(layers, &packed->qkv, layer->key, layer->key_bias, hidden, hidden) < 0 ||
+        pack_part(layers, &packed->qkv, layer->value, layer->value_bias, 2 * hidden, hidden) < 0 ||
+        pack_part(layers, &packed->output, layer->output, layer->output_bias, 0, hidden) < 0 ||
+        pack_part(layers, &packed->up, layer->up, layer->up_bias, 0, layers->model->intermediate) < 0 ||
+        pack_part(layers, &packed->down, layer->down, layer->down_bias, 0, hidden) < 0)
+        return -1;
+    return 0;
+}
+
+static int pack_weights(struct reduced_layers *layers, struct reason *why)
+{
+    layers->layer = calloc(layers->model->layers, sizeof *layers->layer);
+    if (!layers->layer)
+        return fail(why, "out of memory");
+    layers->weight_bytes = place_weights(layers);
+    /* Zeros from the system fill up the last panels. Large pages spare the products most of their misses of the translation buffer. */
+    char *memory = mmap(NULL, layers->weight_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return fail(why, "out of memory: packed weights take %zu bytes", layers->weight_bytes);
+    madvise(memory, layers->weight_bytes, MADV_HUGEPAGE);
+    layers->weights = memory;
+    place_weights(layers);
+    for (size_t i = 0; i < layers->model->layers; i++) {
+        if (model_layer_take(layers->model, i, why) < 0)
+            return -1;
+        int result = pack_layer(layers, &layers->layer[i], &layers->model->layer[i]);
+        model_layer_drop(layers->model, i);
+        if (result < 0)
+            return fail(why, "out of memory");
+    }
+    return 0;
+}
+
+/* ---- buffers ---- */
+
+static void *make_buffer(size_t bytes)
+{
+    void *buffer = aligned_alloc(LINE, round_up(bytes, LINE));
+    return buffer ? memset(buffer, 0, bytes) : NULL;
+}
+
+static int make_operand(struct operand *operand, size_t rows, size_t width, const struct reduced *kernels)
+{
+    operand->stride = row_bytes(round_up(width, kernels->group) * kernels->value_bytes);
+    operand->values = make_buffer(rows * operand->stride);
+    operand->scale = make_buffer(rows * sizeof(float));
+    operand->zero = make_buffer(rows * sizeof(float));
+    return operand->values && operand->scale && operand->zero ? 0 : -1;
+}
+
+static void free_operand(struct operand *operand)
+{
+    free(operand->values);
+    free(operand->scale);
+    free(operand->zero);
+    *operand = (struct operand){0};
+}
+
+static struct operand rows_from(const struct operand *operand, size_t row)
+{
+    return (struct operand){(char *)operand->values + row * operand->stride, operand->stride, operand->scale + row, operand->zero + row};
+}
+
+static void free_buffers(struct reduced_layers *layers)
+{
+    free(layers->qkv);
+    free(layers->context);
+    free(layers->scratch);
+    free_operand(&layers->x);
+    layers->qkv = layers->context = layers->scratch = NULL;
+    layers->rows = 0;
+}
+
+static int reserve(struct reduced_layers *layers, size_t rows, struct reason *why)
+{
+    const struct model_folder *model = layers->model;
+    if (rows <= layers->rows)
+        return 0;
+    free_buffers(layers);
+    const size_t longest = rows < model->max_tokens ? rows : model->max_tokens;
+    layers->qkv = make_buffer(rows * layers->qkv_stride * sizeof(float));
+    layers->context = make_buffer(rows * layers->context_stride * sizeof(float));
+    layers->scratch = make_buffer(layers->kernels.attention_scratch(longest, model->hidden / model->heads) * sizeof(float));
+    if (make_operand(&layers->x, rows, model->hidden, &layers->kernels) < 0 || !layers->qkv || !layers->context || !layers->scratch)
+        return fail(why, "out of memory for %zu tokens", rows);
+    layers->rows = rows;
+    return 0;
+}
+
+static int make_fixed_buffers(struct reduced_layers *layers, struct reason *why)
+{
+    const struct model_folder *model = layers->model;
+    const size_t tile = layers->kernels.rows;
+    layers->qkv_stride = row_bytes(3 * model->hidden * sizeof(float)) / sizeof(float);
+    layers->context_stride = row_bytes(model->hidden * sizeof(float)) / sizeof(float);
+    layers->wide_stride = row_bytes(model->intermediate * sizeof(float)) / sizeof(float);
+    layers->wide_rows = WIDE_BYTES / (layers->wide_stride * sizeof(float)) / tile * tile;
+    if (layers->wide_rows < tile)
+        layers->wide_rows = tile;
+    layers->wide = make_buffer(layers->wide_rows * layers->wide_stride * sizeof(float));
+    if (make_operand(&layers->y, layers->wide_rows, model->intermediate, &layers->kernels) < 0 || !layers->wide)
+        return fail(why, "out of memory");
+    return 0;
+}
+
+struct reduced_layers *reduced_layers_open(const struct model_folder *model, const struct reduced *kernels, struct reason *why)
+{
+    struct reduced_layers *layers = calloc(1, sizeof *layers);
+    if (!layers) {
+        fail(why, "out of memory");
+        return NULL;
+    }
+    layers->model = model;
+    layers->kernels = *kernels;
+    if (pack_weights(layers, why) < 0 || make_fixed_buffers(layers, why) < 0) {
+        reduced_layers_close(layers);
+        return NULL;
+    }
+    return layers;
+}
+
+void reduced_layers_close(struct reduced_layers *layers)
+{
+    if (!layers)
+        return;
+    free_buffers(layers);
+    free_operand(&layers->y);
+    free(layers->wide);
+    free(layers->layer);
+    if (layers->weights)
+        munmap(layers->weights, layers->weight_bytes);
+    free(layers);
+}
+
+/* ---- the forward pass ---- */
+
+/* The context of every token, or of one in each text, and then their rows of states move to the front. The number of rows that are left. */
+static size_t attend(struct reduced_layers *layers, const size_t *offsets, size_t texts, enum rows_wanted wanted, float *states, size_t stride)
+{
+    const struct model_folder *model = layers->model;
+    for (size_t i = 0; i < texts; i++) {
+        const size_t first = offsets[i] - offsets[0], tokens = offsets[i + 1] - offsets[i];
+        struct attention text = {.tokens = tokens, .heads = model->heads, .head_size = model->hidden / model->heads, .queries = tokens,
+                                 .bias = model->distance_bias, .reach = model->max_tokens};
+        size_t into = first;
+        if (wanted != ROWS_ALL) {
+            text.query = wanted == ROWS_LAST ? tokens - 1 : 0;
+            text.queries = 1;
+            into = i;
+            memmove(states + into * stride, states + (first + text.query) * stride, model->hidden * sizeof *states);
+        }
+        layers->kernels.attention(&text, layers->qkv + first * layers->qkv_stride, layers->qkv_stride, layers->context + into * layers->context_stride,
+                                  layers->context_stride, layers->scratch);
+    }
+    return wanted == ROWS_ALL ? offsets[texts] - offsets[0] : texts;
+}
+
+static void run_layer(struct reduced_layers *layers, size_t index, const size_t *offsets, size_t texts, enum rows_wanted wanted, float *states, size_t stride)
+{
+    const struct reduced *kernels = &layers->kernels;
+    const struct model_folder *model = layers->model;
+    const struct layer *packed = &layers->layer[index];
+    const struct model_layer *layer = &model->layer[index];
+    const size_t hidden = model->hidden;
+
+    kernels->linear(&packed->qkv, LINEAR_STORE, offsets[texts] - offsets[0], &layers->x, layers->qkv, layers->qkv_stride);
+    const size_t rows = attend(layers, offsets, texts, wanted, states, stride);
+    kernels->convert(rows, hidden, layers->context, layers->context_stride, &layers->x);
+    kernels->linear(&packed->output, LINEAR_ADD, rows, &layers->x, states, stride);
+    kernels->layer_norm(rows, hidden, states, stride, layer->attention_gain, layer->attention_bias, model->epsilon, &layers->x);
+    for (size_t row = 0; row < rows; row += layers->wide_rows) {
+        const size_t some = rows - row < layers->wide_rows ? rows - row : layers->wide_rows;
+        const struct operand x = rows_from(&layers->x, row);
+        kernels->linear_gelu(&packed->up, some, &x, layers->wide, layers->wide_stride, &layers->y);
+        kernels->linear(&packed->down, LINEAR_ADD, some, &layers->y, states + row * stride, stride);
+        kernels->layer_norm(some, hidden, states + row * stride, stride, layer->output_gain, layer->output_norm_bias, model->epsilon, &x);
+    }
+}
+
+int reduced_layers_run(struct reduced_layers *layers, const size_t *offsets, size_t texts, enum rows_wanted wanted, float *states, size_t stride, struct reason *why)
+{
+    const struct model_folder *model = layers->model;
+    const size_t rows = offsets[texts] - offsets[0];
+    if (reserve(layers, rows, why) < 0)
+        return -1;
+    layers->kernels.convert(rows, model->hidden, states, stride, &layers->x);
+    for (size_t i = 0; i < model->layers; i++)
+        run_layer(layers, i, offsets, texts, i + 1 == model->layers ? wanted : ROWS_ALL, states, stride);
+    return 0;
+}

@@ -1,0 +1,380 @@
+/* The one source of the products in reduced precision. A file reduced_<precision>_<set>.c defines, then includes this:
+ *   REDUCED_NAME  the name of the table, as a token
+ *   GROUP         inputs that one lane takes at a time: 2 (bf16) or 4 (int8)
+ *   LANES, ROWS, WIDTH, vector, integers   as kernels_source.h has them
+ *   sums, dot(sum, x, weights)             a vector of sums; one instruction's multiply-adds, x in every lane the same group
+ *   fused(a, b, c)                         a * b + c, rounded once
+ *   to_floats(sums), vector_larger(a, b), vector_sum(a), vector_largest(a)
+ *   store_values(at, v)                    LANES values of an operand: bf16 from floats, or 8-bit from integers held in floats */
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reduced.h"
+
+#define PANEL (WIDTH * LANES)
+#define STEP_BYTES 4 /* of a group */
+#define VALUE_BYTES (STEP_BYTES / GROUP)
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
+
+/* ---- vectors ---- */
+
+INLINE vector load(const float *at)
+{
+    vector v;
+    memcpy(&v, at, sizeof v);
+    return v;
+}
+
+INLINE void store(float *at, vector v)
+{
+    memcpy(at, &v, sizeof v);
+}
+
+INLINE vector all(float x)
+{
+    return x - (vector){0};
+}
+
+INLINE vector load_some(const float *at, size_t count)
+{
+    float lanes[LANES] = {0};
+    memcpy(lanes, at, count * sizeof *at);
+    return load(lanes);
+}
+
+INLINE void store_some(float *at, vector v, size_t count)
+{
+    memcpy(at, &v, count * sizeof *at);
+}
+
+INLINE void store_some_values(char *at, vector v, size_t count)
+{
+    char values[LANES * VALUE_BYTES];
+    store_values(values, v);
+    memcpy(at, values, count * VALUE_BYTES);
+}
+
+/* gelu(x) = x Phi(x), with an error of 3.4e-5: a hundredth of what the rounding behind it costs. Phi(u) = 1/2 + u P(u^2), P a minimax fit on |u| <= 4.5. */
+INLINE vector gelu(vector x)
+{
+    static const float coefficients[] = {0.15690212f, -0.077171914f, 0.054818507f, -0.040556382f, 0.02763006f, -0.016742198f, 0.012206629f, -0.0093300417f, 0.0033552085f};
+    const vector held = vector_larger(x, all(-4.5f)), u = -vector_larger(-held, all(-4.5f));
+    const vector t = fused(u * u, all(2 / (4.5f * 4.5f)), all(-1));
+    vector polynomial = all(coefficients[8]);
+    UNROLL for (int i = 7; i >= 0; i--)
+        polynomial = fused(polynomial, t, all(coefficients[i]));
+    return held * fused(u, polynomial, all(0.5f));
+}
+
+/* ---- matrix product: register tiles over packed panels, as in kernels_source.h ---- */
+
+struct ahead { const char *at; size_t step; }; /* what is fetched into the second-level cache meanwhile: `step` bytes further every fourth step */
+
+INLINE void multiply_step(const size_t rows, const char *const *third, size_t stride, size_t p, const char *b, sums tile[ROWS][WIDTH])
+{
+    sums panel[WIDTH];
+    UNROLL for (size_t j = 0; j < WIDTH; j++)
+        memcpy(&panel[j], b + (p * WIDTH + j) * sizeof panel[j], sizeof panel[j]);
+    UNROLL for (size_t i = 0; i < rows; i++) {
+        int32_t x;
+        memcpy(&x, third[i / 3] + i % 3 * stride + p * STEP_BYTES, sizeof x);
+        integers every = x - (integers){0};
+        UNROLL for (size_t j = 0; j < WIDTH; j++)
+            tile[i][j] = dot(tile[i][j], every, panel[j]);
+    }
+}
+
+INLINE void multiply(const size_t rows, size_t steps, const char *a, size_t stride, const char *b, struct ahead ahead, sums tile[ROWS][WIDTH])
+{
+    enum { AT_A_TIME = 4 };
+    const char *third[(ROWS + 2) / 3];
+    UNROLL for (size_t i = 0; i < rows; i += 3) {
+        third[i / 3] = a + i * stride;
+        __asm__("" : "+r"(third[i / 3])); /* or the compiler derives one register a row from it again */
+    }
+    size_t p = 0;
+    for (; p + AT_A_TIME <= steps; p += AT_A_TIME) {
+        __builtin_prefetch(ahead.at, 0, 2);
+        ahead.at += ahead.step;
+        UNROLL for (size_t q = 0; q < AT_A_TIME; q++)
+            multiply_step(rows, third, stride, p + q, b, tile);
+    }
+    for (; p < steps; p++)
+        multiply_step(rows, third, stride, p, b, tile);
+}
+
+/* What becomes of a tile. */
+enum tile_then { TILE_STORE, TILE_ADD, TILE_GELU, TILE_GELU_VALUES };
+struct finish {
+    enum tile_then then;
+    const float *bias, *weight_scale, *weight_sums; /* of the panel; bias NULL: none */
+    const float *scale, *zero;                      /* of the rows */
+    float *y;
+    char *values; /* of TILE_GELU_VALUES */
+    size_t y_stride, values_stride, columns;
+};
+
+/* The layer's result for row i, columns j * LANES on. */
+INLINE vector result(const struct finish *finish, size_t i, size_t j, sums sum)
+{
+#if GROUP == 4
+    const vector beside = fused(all(finish->zero[i]), load(finish->weight_sums + j * LANES), load(finish->bias + j * LANES));
+    return fused(to_floats(sum) * load(finish->weight_scale + j * LANES), all(finish->scale[i]), beside);
+#else
+    (void)finish, (void)i, (void)j;
+    return to_floats(sum); /* which began with the bias */
+#endif
+}
+
+INLINE void finish_vector(const struct finish *finish, size_t i, size_t j, vector v)
+{
+    const size_t column = j * LANES, left = finish->columns > column ? finish->columns - column : 0, count = left < LANES ? left : LANES;
+    if (finish->then == TILE_GELU_VALUES) {
+        char *at = finish->values + i * finish->values_stride + column * VALUE_BYTES;
+        if (count == LANES)
+            store_values(at, gelu(v));
+        else
+            store_some_values(at, gelu(v), count);
+        return;
+    }
+    float *at = finish->y + i * finish->y_stride + column;
+    if (finish->then == TILE_GELU)
+        v = gelu(v);
+    if (count == LANES)
+        store(at, finish->then == TILE_ADD ? load(at) + v : v);
+    else
+        store_some(at, finish->then == TILE_ADD ? load_some(at, count) + v : v, count);
+}
+
+INLINE void product_rows(const size_t rows, size_t steps, const char *a, size_t stride, const char *b, struct ahead ahead, const struct finish *finish)
+{
+    sums tile[ROWS][WIDTH];
+    UNROLL for (size_t i = 0; i < rows; i++)
+        UNROLL for (size_t j = 0; j < WIDTH; j++) {
+            tile[i][j] = (sums){0};
+#if GROUP == 2
+            if (finish->bias)
+                memcpy(&tile[i][j], finish->bias + j * LANES, sizeof tile[i][j]);
+#endif
+        }
+    multiply(rows, steps, a, stride, b, ahead, tile);
+    if (finish->columns == PANEL) { /* the same, with what is known at compile time */
+        struct finish whole = *finish;
+        whole.columns = PANEL;
+#define EACH(what) \
+    case what: \
+        whole.then = what; \
+        UNROLL for (size_t i = 0; i < rows; i++) \
+            UNROLL for (size_t j = 0; j < WIDTH; j++) \
+                finish_vector(&whole, i, j, result(&whole, i, j, tile[i][j])); \
+        break;
+        switch (finish->then) {
+            EACH(TILE_STORE) EACH(TILE_ADD) EACH(TILE_GELU) EACH(TILE_GELU_VALUES)
+        }
+#undef EACH
+        return;
+    }
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < WIDTH; j++)
+            finish_vector(finish, i, j, result(finish, i, j, tile[i][j]));
+}
+
+static __attribute__((noinline)) void product_tile(size_t rows, size_t steps, const char *a, size_t stride, const char *b, struct ahead ahead, const struct finish *finish)
+{
+#define CASE(n) \
+    case n: \
+        if (n <= ROWS) \
+            product_rows(n <= ROWS ? n : ROWS, steps, a, stride, b, ahead, finish); \
+        break;
+    switch (rows) {
+        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+    default: break;
+    }
+#undef CASE
+}
+
+/* ---- linear layers ---- */
+
+static void run_linear(const struct reduced_linear *layer, enum tile_then then, size_t rows, const struct operand *x, float *y, size_t y_stride,
+                       const struct operand *values)
+{
+    const size_t steps = (layer->inputs + GROUP - 1) / GROUP, panel_bytes = steps * PANEL * STEP_BYTES, tiles = (rows + ROWS - 1) / ROWS;
+    const size_t share = panel_bytes / tiles; /* each tile fetches its share of the next panel */
+    for (size_t j = 0; j < layer->outputs; j += PANEL) {
+        const char *panel = (const char *)layer->weights + j / PANEL * panel_bytes;
+        struct ahead ahead = {panel + panel_bytes, 4 * share / steps};
+        struct finish finish = {.then = then, .bias = layer->bias + j, .y_stride = y_stride, .columns = layer->outputs - j < PANEL ? layer->outputs - j : PANEL};
+        if (GROUP == 4) {
+            finish.weight_scale = layer->scale + j;
+            finish.weight_sums = layer->sums + j;
+        }
+        for (size_t i = 0; i < rows; i += ROWS) {
+            if (GROUP == 4) {
+                finish.scale = x->scale + i;
+                finish.zero = x->zero + i;
+            }
+            if (values) {
+                finish.values = (char *)values->values + i * values->stride + j * VALUE_BYTES;
+                finish.values_stride = values->stride;
+            } else {
+                finish.y = y + i * y_stride + j;
+            }
+            product_tile(rows - i < ROWS ? rows - i : ROWS, steps, (const char *)x->values + i * x->stride, x->stride, panel, ahead, &finish);
+            ahead.at += share;
+        }
+    }
+}
+
+static void linear(const struct reduced_linear *layer, enum linear_then then, size_t rows, const struct operand *x, float *y, size_t y_stride)
+{
+    run_linear(layer, then == LINEAR_ADD ? TILE_ADD : TILE_STORE, rows, x, y, y_stride, NULL);
+}
+
+/* ---- from f32 to operands ---- */
+
+#if GROUP == 4
+/* A row's values from its smallest and largest number. Zero lies between them, so that a row that is all but constant keeps its precision. */
+INLINE void convert_row(size_t width, const float *x, float least, float most, const struct operand *into, size_t row)
+{
+    least = least < 0 ? least : 0;
+    most = most > 0 ? most : 0;
+    const float scale = most > least ? (most - least) / 255 : 1, shift = nearbyintf(-least / scale), factor = 1 / scale;
+    char *values = (char *)into->values + row * into->stride;
+    size_t j = 0;
+    into->scale[row] = scale;
+    into->zero[row] = -shift * scale;
+    for (; j + LANES <= width; j += LANES)
+        store_values(values + j, fused(load(x + j), all(factor), all(shift)));
+    if (j < width)
+        store_some_values(values + j, fused(load_some(x + j, width - j), all(factor), all(shift)), width - j);
+}
+
+static void convert(size_t rows, size_t width, const float *x, size_t stride, const struct operand *into)
+{
+    for (size_t i = 0; i < rows; i++, x += stride) {
+        vector less = all(0), more = all(0);
+        size_t j = 0;
+        for (; j + LANES <= width; j += LANES) {
+            less = vector_larger(less, -load(x + j));
+            more = vector_larger(more, load(x + j));
+        }
+        if (j < width) {
+            less = vector_larger(less, -load_some(x + j, width - j));
+            more = vector_larger(more, load_some(x + j, width - j));
+        }
+        convert_row(width, x, -vector_largest(less), vector_largest(more), into, i);
+    }
+}
+#else
+INLINE void convert_row(size_t width, const float *x, const struct operand *into, size_t row)
+{
+    char *values = (char *)into->values + row * into->stride;
+    size_t j = 0;
+    for (; j + LANES <= width; j += LANES)
+        store_values(values + j * VALUE_BYTES, load(x + j));
+    if (j < width)
+        store_some_values(values + j * VALUE_BYTES, load_some(x + j, width - j), width - j);
+}
+
+static void convert(size_t rows, size_t width, const float *x, size_t stride, const struct operand *into)
+{
+    for (size_t i = 0; i < rows; i++)
+        convert_row(width, x + i * stride, into, i);
+}
+#endif
+
+static void linear_gelu(const struct reduced_linear *layer, size_t rows, const struct operand *x, float *scratch, size_t scratch_stride, const struct operand *y)
+{
+#if GROUP == 4
+    run_linear(layer, TILE_GELU, rows, x, scratch, scratch_stride, NULL);
+    convert(rows, layer->outputs, scratch, scratch_stride, y);
+#else
+    (void)scratch, (void)scratch_stride;
+    run_linear(layer, TILE_GELU_VALUES, rows, x, NULL, 0, y);
+#endif
+}
+
+static void layer_norm_row(size_t width, float *x, const float *gain, const float *bias, float epsilon)
+{
+    const size_t whole = width / LANES * LANES;
+    vector sum = all(0), squares = all(0);
+    float rest = 0;
+    for (size_t j = 0; j < whole; j += LANES)
+        sum += load(x + j);
+    for (size_t j = whole; j < width; j++)
+        rest += x[j];
+    const float mean = (vector_sum(sum) + rest) / (float)width;
+    rest = 0;
+    for (size_t j = 0; j < whole; j += LANES) {
+        vector difference = load(x + j) - all(mean);
+        squares = fused(difference, difference, squares);
+    }
+    for (size_t j = whole; j < width; j++)
+        rest += (x[j] - mean) * (x[j] - mean);
+    const float factor = 1 / sqrtf((vector_sum(squares) + rest) / (float)width + epsilon);
+    for (size_t j = 0; j < whole; j += LANES)
+        store(x + j, fused((load(x + j) - all(mean)) * all(factor), load(gain + j), load(bias + j)));
+    for (size_t j = whole; j < width; j++)
+        x[j] = (x[j] - mean) * factor * gain[j] + bias[j];
+}
+
+static void layer_norm(size_t rows, size_t width, float *x, size_t stride, const float *gain, const float *bias, float epsilon, const struct operand *into)
+{
+    for (size_t i = 0; i < rows; i++)
+        layer_norm_row(width, x + i * stride, gain, bias, epsilon);
+    convert(rows, width, x, stride, into);
+}
+
+/* ---- packing ---- */
+
+/* Places an output's inputs, as the groups of a row, into its panel. */
+static void place_groups(const struct reduced_linear *layer, size_t output, const char *row)
+{
+    const size_t steps = (layer->inputs + GROUP - 1) / GROUP;
+    char *column = (char *)layer->weights + (output / PANEL * PANEL * steps + output % PANEL) * STEP_BYTES;
+    for (size_t p = 0; p < steps; p++)
+        memcpy(column + p * PANEL * STEP_BYTES, row + p * STEP_BYTES, STEP_BYTES);
+}
+
+#if GROUP == 4
+static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, int8_t *row)
+{
+    float most = 0;
+    int32_t sum = 0;
+    for (size_t p = 0; p < layer->inputs; p++)
+        most = fabsf(weights[p]) > most ? fabsf(weights[p]) : most;
+    const float unit = most > 0 ? most / 127 : 1, factor = 1 / unit;
+    for (size_t p = 0; p < layer->inputs; p++) {
+        row[p] = (int8_t)(int32_t)nearbyintf(weights[p] * factor);
+        sum += row[p];
+    }
+    layer->scale[output] = unit;
+    layer->sums[output] = unit * (float)sum;
+}
+#else
+static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, char *row)
+{
+    (void)output;
+    convert_row(layer->inputs, weights, &(struct operand){.values = row}, 0);
+}
+#endif
+
+static int pack(const struct reduced_linear *layer, const float *weights, size_t first, size_t outputs)
+{
+    void *row = calloc((layer->inputs + GROUP - 1) / GROUP, STEP_BYTES); /* [inputs], filled up with zeros */
+    if (!row)
+        return -1;
+    for (size_t o = 0; o < outputs; o++) {
+        pack_output(layer, first + o, weights + o * layer->inputs, row);
+        place_groups(layer, first + o, row);
+    }
+    free(row);
+    return 0;
+}
+
+#define REDUCED_TABLE \
+    .panel = PANEL, .rows = ROWS, .group = GROUP, .value_bytes = VALUE_BYTES, .pack = pack, .linear = linear, .linear_gelu = linear_gelu, .convert = convert, \
+    .layer_norm = layer_norm
