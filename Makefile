@@ -168,6 +168,7 @@ PEERS ?= data/peers
 parity bench: programs test-programs
 	@setup/install-packages setup/packages-parity.txt
 	@setup/fetch-peers setup/requirements-peers.txt "$(PEERS)"
+	@setup/fetch-model all-mpnet-base-v2 data/models/all-mpnet-base-v2
 	@BUILD=$(BUILD) PEERS="$(PEERS)" tests/$@/run
 
 restart:
@@ -189,6 +190,7 @@ distclean: clean
 
 # ---- building the programs: build/$(BUILD)/NAME from tools/NAME.c, tools/lib and kernels ----
 CC := gcc
+CXX := $(if $(findstring clang,$(CC)),clang++,g++)
 B := build/$(BUILD)
 Q := $(if $(filter 0,$(V)),@)
 say = @$(if $(filter 0,$(V)),printf '  %-7s %s\n' $(1) $(2),:)
@@ -208,13 +210,14 @@ TEST_PROGRAMS := $(patsubst tests/%.c,%,$(wildcard tests/*.c))
 LIBRARY := $(B)/libreprise.a
 LIBRARY_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tools/lib/*.c))
 KERNELS := $(B)/libkernels.a
-KERNEL_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard kernels/cpu/*.c))
+KERNEL_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard kernels/*.c kernels/cpu/*.c))
 -include kernels/kernels.mk
+include kernels/cuda/cuda.mk tests/gpu/gpu.mk
 ENCODING := $(B)/text2emb $(patsubst %,$(B)/tests/%,$(filter kernels%,$(TEST_PROGRAMS))) # what links the encoder
 
 .PHONY: programs test-programs
-programs: $(PROGRAMS:%=$(B)/%)
-test-programs: $(TEST_PROGRAMS:%=$(B)/tests/%)
+programs: $(PROGRAMS:%=$(B)/%) $(CUDA_LIBRARY)
+test-programs: $(TEST_PROGRAMS:%=$(B)/tests/%) $(SHIM_PROGRAMS)
 
 # What building needs, checked once per build folder: plain make installs nothing, it names what is missing.
 $(B)/checked: setup/check-build
@@ -247,7 +250,7 @@ $(PROGRAMS:%=$(B)/%) $(TEST_PROGRAMS:%=$(B)/tests/%):
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(filter %/libkernels.a,$^) $(LIBRARY) $(LIBS) -o $@
 
--include $(wildcard $(B)/tools/*.d $(B)/tools/lib/*.d $(B)/kernels/cpu/*.d $(B)/tests/*.d)
+-include $(wildcard $(B)/tools/*.d $(B)/tools/lib/*.d $(B)/kernels/*.d $(B)/kernels/cpu/*.d $(B)/tests/*.d)
 
 # ---- the data graph ----
 ifneq ($(filter $(data_goals),$(goals)),)

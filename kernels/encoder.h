@@ -1,5 +1,5 @@
 /* The text encoder: token ids in, one embedding per text out. The one door to the numeric kernels: kernels/cpu (C, once per instruction set)
- * stands behind it, kernels/cuda will stand behind the same functions.
+ * stands behind the first half of it, kernels/cuda (a library that is loaded when it is asked for) behind the second.
  *
  * Promise: a text's embedding has the same bits alone, in any batch, in any order and in any number of processes (of the same
  * instruction set). No text is ever padded.
@@ -38,5 +38,26 @@ int encoder_states(struct encoder *encoder, const int32_t *ids, const size_t *of
 size_t encoder_dimension(const struct encoder *encoder);
 size_t encoder_max_tokens(const struct encoder *encoder);
 void encoder_close(struct encoder *encoder);
+
+/* ---- on a GPU ----
+ * Batches are begun in slots and finished later, so that several are under way. Nothing here may be called in a process that forks afterwards.
+ * Promise: as above, a text's embedding has the same bits whatever its neighbours are (of the same kind of device and version of CUDA; how products see to it says
+ * kernels/cuda/matmul.h). In f32 it differs from the CPU's by rounding alone, 1e-5 at most, and counts as the same. */
+
+enum gpu_precision { GPU_F32, GPU_F16, GPU_BF16 };
+enum { GPU_SLOTS = 3, GPU_NO_MEMORY = -2 };
+
+struct gpu_encoder;
+
+/* The number of GPUs that can be used for this model; 0 with `why`: no library (built without CUDA, or CUDA is not installed), no device, or a model that is not known there. */
+int gpu_count(const struct model_folder *model, struct reason *why);
+/* Copies the weights to GPU number `device`. NULL with `why`. The model must outlive the encoder. */
+struct gpu_encoder *gpu_encoder_open(const struct model_folder *model, int device, enum gpu_precision precision, struct reason *why) __attribute__((warn_unused_result));
+/* Begins a batch in a free slot; the arguments as in encoder_forward, and not needed afterwards. 0; -1 with `why`; GPU_NO_MEMORY with `why`: nothing is begun, a smaller batch may do. */
+int gpu_encoder_begin(struct gpu_encoder *encoder, unsigned slot, const int32_t *ids, const size_t *offsets, size_t texts, struct reason *why)
+    __attribute__((warn_unused_result));
+/* Waits for a slot's batch, writes its embeddings [texts, model->dimension], and frees the slot. 0, or -1 with `why`. */
+int gpu_encoder_finish(struct gpu_encoder *encoder, unsigned slot, float *embeddings, struct reason *why) __attribute__((warn_unused_result));
+void gpu_encoder_close(struct gpu_encoder *encoder); /* NULL is allowed */
 
 #endif

@@ -75,7 +75,7 @@ as_nobody() {
     run -2 setup/fetch-model all-MiniLM-L6-v2
     run -2 setup/fetch-demo-midi
     run -1 setup/fetch-model unheard-of "$dest"
-    [ "$output" = "fetch-model: unheard-of: unknown model; known: all-MiniLM-L6-v2" ]
+    [ "$output" = "fetch-model: unheard-of: unknown model; known: all-MiniLM-L6-v2 all-mpnet-base-v2" ]
     [ ! -e "$dest" ]
     : >"$folder/file"
     run -1 setup/fetch-demo-midi "$folder/file/midi"

@@ -157,12 +157,12 @@ END
     [[ $plain =~ ^[0-9a-f]{32}$ ]]
     [ "$(embed --batch-size 5 --pooling mean --normalize 1 --signature)" = "$plain" ]
     all="$plain $(embed --pooling cls --signature) $(embed --normalize 0 --signature)"
-    copy_of_model sentence_bert_config.json vocab.txt model.safetensors
+    copy_of_model sentence_bert_config.json tokenizer.json model.safetensors
     [ "$(embed --signature)" = "$plain" ]
     sed -i 's/256/128/' "$model_used/sentence_bert_config.json"
     all+=" $(embed --signature)"
     echo unseen >"$folder/word"
-    sed -i "s/^zone$/zonf/" "$model_used/vocab.txt"
+    sed -i 's/"zone"/"zonf"/' "$model_used/tokenizer.json"
     all+=" $(embed --signature)"
     printf '\x00' | dd of="$model_used/model.safetensors" bs=1 seek=70000001 conv=notrunc status=none
     all+=" $(embed --signature)"
@@ -194,7 +194,9 @@ END
     refused '1_Pooling/config.json: pooling_mode attention is not known'
     change 1_Pooling/config.json ''
     change tokenizer_config.json 's/"BertTokenizer"/"XLMRobertaTokenizer"/'
-    refused 'tokenizer_config.json: tokenizer_class XLMRobertaTokenizer is not known; BertTokenizer is'
+    mv "$model_used/tokenizer.json" "$folder"
+    refused 'tokenizer_config.json: tokenizer_class XLMRobertaTokenizer is not known without a tokenizer.json'
+    mv "$folder/tokenizer.json" "$model_used"
     change tokenizer_config.json ''
     truncate -s 90000000 "$model_used/model.safetensors"
     run -1 --separate-stderr embed --signature

@@ -69,12 +69,13 @@ copy_of_model() {
 
 @test "a vocabulary without a special token, too long or not UTF-8 is refused" {
     copy_of_model vocab.txt
+    rm "$folder/model/tokenizer.json"
     printf 'x\n' >"$folder/lines"
     sed -i 's/^\[SEP\]$/[sop]/' "$folder/model/vocab.txt"
     run -1 --separate-stderr ids "$folder/model"
     [ "$stderr" = "text2emb: $folder/model: vocab.txt: there is no [SEP]" ]
     { cat "$model/vocab.txt"; echo one-more; } >"$folder/model/vocab.txt"
-    run -1 --separate-stderr ids "$folder/model"
+    run -1 --separate-stderr "$program" --model "$folder/model" "$folder/lines" "$folder/out.npy"
     [ "$stderr" = "text2emb: $folder/model: the tokenizer has ids up to 30522, config.json allows for 30522 tokens" ]
     printf '[PAD]\n\xc3(\n' >"$folder/model/vocab.txt"
     run -1 --separate-stderr ids "$folder/model"

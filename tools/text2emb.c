@@ -12,14 +12,13 @@
 #include "lib/atomic_file.h"
 #include "lib/hash.h"
 #include "lib/item_guard.h"
-#include "lib/item_list.h"
 #include "lib/message.h"
 #include "lib/model_folder.h"
 #include "lib/numbers.h"
 #include "lib/progress.h"
 #include "lib/reuse.h"
-#include "lib/shard.h"
 #include "lib/text_buffer.h"
+#include "lib/text_shard.h"
 #include "lib/text_tokenizer.h"
 #include "lib/token_batch.h"
 #include "lib/whole_file.h"
@@ -86,7 +85,7 @@ static int read_choice(const char *name, const char *value, struct options *opti
     if (strcmp(name, "precision") == 0)
         return read_precision(value, options);
     if (strcmp(name, "output") == 0) {
-        options->ids = strcmp(value, "ids") == 0;
+        options->ids = options->settings.ids_only = strcmp(value, "ids") == 0;
         return options->ids || strcmp(value, "embeddings") == 0 ? 0 : usage_error("--output %s: unknown; accepted: embeddings, ids", value);
     }
     if (strcmp(name, "batch-size") == 0)
@@ -142,21 +141,16 @@ struct embedder {
     const struct model_folder *model;
     struct encoder *encoder; /* NULL where only ids are wanted */
     size_t batch;
-    struct token_batch texts;
+    struct token_batch texts; /* of a text file */
     float *distinct; /* [distinct texts, dimension] */
-    float *rows;     /* [texts, dimension] */
-    size_t distinct_room, row_room;
+    size_t distinct_room;
     struct guard *guard;
     /* for shards only */
     const char *signature;
     struct reuse *reuse;
-    int in_shard;
     uint64_t items_before;       /* items of earlier shards of this call */
     struct progress_items items; /* what is done of this call */
 };
-
-/* Where an item's finished embedding is copied from; shard NULL: it is computed. */
-struct finished { const struct shard *shard; size_t item; };
 
 static int signature_of(const struct model_folder *model, enum precision precision, char hex[HASH_HEX + 1], struct reason *why)
 {
@@ -176,7 +170,6 @@ static void close_embedder(struct embedder *embedder)
     encoder_close(embedder->encoder);
     token_batch_free(&embedder->texts);
     free(embedder->distinct);
-    free(embedder->rows);
     reuse_close(embedder->reuse);
 }
 
@@ -190,18 +183,16 @@ static int open_embedder(struct embedder *embedder, const struct options *option
     return 0;
 }
 
-/* Makes *buffer hold `rows` embeddings, all zero. */
-static int clear_rows(float **buffer, size_t *room, size_t rows, size_t dimension, struct reason *why)
+/* Makes *buffer hold `rows` embeddings. */
+static int make_rows(float **buffer, size_t *room, size_t rows, size_t dimension, struct reason *why)
 {
-    if (rows > *room) {
-        free(*buffer);
-        *room = 0;
-        if (!(*buffer = malloc(rows * dimension * sizeof **buffer)))
-            return fail(why, "out of memory for %zu embeddings", rows);
-        *room = rows;
-    }
-    if (rows)
-        memset(*buffer, 0, rows * dimension * sizeof **buffer);
+    if (rows <= *room)
+        return 0;
+    free(*buffer);
+    *room = 0;
+    if (!(*buffer = malloc(rows * dimension * sizeof **buffer)))
+        return fail(why, "out of memory for %zu embeddings", rows);
+    *room = rows;
     return 0;
 }
 
@@ -213,19 +204,17 @@ static void count_done(struct embedder *embedder, struct progress_items more)
     guard_progress(embedder->guard, embedder->items);
 }
 
-/* Fills embedder->rows with the embeddings of embedder->texts, batch by batch. */
-static int embed(struct embedder *embedder, struct reason *why)
+/* Fills embedder->distinct with the embeddings of the distinct texts, batch by batch. */
+static int embed(struct embedder *embedder, const struct token_batch *texts, int in_shard, struct reason *why)
 {
-    const struct token_batch *texts = &embedder->texts;
     const size_t dimension = encoder_dimension(embedder->encoder);
-    if (clear_rows(&embedder->distinct, &embedder->distinct_room, texts->distinct, dimension, why) < 0 ||
-        clear_rows(&embedder->rows, &embedder->row_room, texts->texts, dimension, why) < 0)
+    if (make_rows(&embedder->distinct, &embedder->distinct_room, texts->distinct, dimension, why) < 0)
         return -1;
     const size_t batch = guard_one_by_one(embedder->guard) ? 1 : embedder->batch;
     for (size_t i = 0; i < texts->distinct; i += batch) {
         const size_t some = texts->distinct - i < batch ? texts->distinct - i : batch;
         size_t done = 0;
-        if (embedder->in_shard)
+        if (in_shard)
             guard_begin(embedder->guard, embedder->items_before + texts->first[i], some);
         if (encoder_forward(embedder->encoder, texts->ids, texts->offsets + i, some, embedder->distinct + i * dimension, why) < 0)
             return -1;
@@ -234,116 +223,25 @@ static int embed(struct embedder *embedder, struct reason *why)
         count_done(embedder, (struct progress_items){.done = done});
     }
     guard_begin(embedder->guard, 0, 0);
-    for (size_t i = 0; i < texts->texts; i++)
-        if (texts->distinct_of[i] != TOKEN_BATCH_NONE)
-            memcpy(embedder->rows + i * dimension, embedder->distinct + texts->distinct_of[i] * dimension, dimension * sizeof *embedder->rows);
     return 0;
 }
 
 /* ---- a shard ---- */
 
-static void add_record(struct text_buffer *records, const struct item *item, const char *error)
-{
-    char hex[HASH_HEX + 1];
-    hash_to_hex(item->key, hex);
-    text_printf(records, "%s{\"key\":\"%s\"", records->count ? "," : "[", hex);
-    if (error) {
-        text_add_string(records, ",\"error\":");
-        text_add_json_string(records, error, strlen(error));
-    }
-    text_add_string(records, "}");
-}
-
-/* Tokenizes an item unless it is finished elsewhere. 0; 1: `why` is why it is quarantined; -1. */
-static int add_item(struct embedder *embedder, const struct item *item, size_t index, struct finished *finished, struct reason *why)
-{
-    const char *verdict = guard_verdict(embedder->guard, embedder->items_before + index);
-    if (item->unusable || verdict) {
-        fail(why, "%s", item->unusable ? item->unusable : verdict);
-        return token_batch_add_none(&embedder->texts, why) < 0 ? -1 : 1;
-    }
-    finished->shard = reuse_find(embedder->reuse, item->key, &finished->item);
-    if (finished->shard)
-        return token_batch_add_none(&embedder->texts, why);
-    guard_begin(embedder->guard, embedder->items_before + index, 1);
-    if (!hash_equal(hash_bytes(item->value, item->value_length), item->key))
-        return fail(why, "line %zu: the text is not the one its key was made from; the list is damaged", index + 1);
-    int result = token_batch_add(&embedder->texts, embedder->model->tokenizer, item->value, item->value_length, embedder->model->max_tokens, why);
-    guard_begin(embedder->guard, 0, 0);
-    return result;
-}
-
-/* Tokenizes the list's items; those that cannot be are quarantined. */
-static int add_items(struct embedder *embedder, const char *in, const struct item_list *list, struct finished *finished, struct text_buffer *records,
-                     struct reason *why)
-{
-    uint64_t quarantined = 0, copied = 0;
-    for (size_t i = 0; i < list->count; i++) {
-        int result = add_item(embedder, &list->items[i], i, &finished[i], why);
-        if (result < 0)
-            return -1;
-        if (result > 0 && !guard_told(embedder->guard, embedder->items_before + i))
-            message(MESSAGE_WARNING, in, "line %zu: not embedded: %s", i + 1, why->text);
-        quarantined += result > 0;
-        copied += finished[i].shard != NULL;
-        add_record(records, &list->items[i], result > 0 ? why->text : NULL);
-    }
-    text_add_string(records, list->count ? "]" : "[]");
-    count_done(embedder, (struct progress_items){.done = quarantined + copied, .quarantined = quarantined, .copied = copied});
-    return records->failed ? fail(why, "out of memory") : 0;
-}
-
-/* Fills in the embeddings that finished shards hold, and each item's number of tokens. tokens [items]. */
-static int add_finished(struct embedder *embedder, const struct finished *finished, int32_t *tokens, struct reason *why)
-{
-    const size_t dimension = encoder_dimension(embedder->encoder);
-    uint64_t rows[2], counts[2];
-    for (size_t i = 0; i < embedder->texts.texts; i++) {
-        tokens[i] = (int32_t)token_batch_tokens(&embedder->texts, i);
-        if (!finished[i].shard)
-            continue;
-        const float *embedding = shard_tensor(finished[i].shard, "embedding", SHARD_F32, rows); /* [items, dimension] */
-        const int32_t *n_tokens = shard_tensor(finished[i].shard, "n_tokens", SHARD_I32, counts);
-        if (!embedding || !n_tokens || rows[1] != dimension)
-            return fail(why, "a finished shard of the same signature has other tensors");
-        memcpy(embedder->rows + i * dimension, embedding + finished[i].item * dimension, dimension * sizeof *embedding);
-        tokens[i] = n_tokens[finished[i].item];
-    }
-    return 0;
-}
-
-static int write_shard(struct embedder *embedder, const char *out, const char *records, const struct finished *finished, struct reason *why)
-{
-    const size_t items = embedder->texts.texts;
-    int32_t *tokens = calloc(items + 1, sizeof *tokens);
-    int result = tokens ? add_finished(embedder, finished, tokens, why) : fail(why, "out of memory");
-    const struct shard_tensor tensors[] = {
-        {.name = "embedding", .type = SHARD_F32, .dimensions = 2, .shape = {items, encoder_dimension(embedder->encoder)}, .values = embedder->rows},
-        {.name = "n_tokens", .type = SHARD_I32, .dimensions = 1, .shape = {items, 1}, .values = tokens},
-    };
-    if (result == 0)
-        result = shard_write(out, "reprise emb 1", embedder->signature, records, tensors, 2, why);
-    free(tokens);
-    return result;
-}
-
 static int embed_shard(struct embedder *embedder, const char *in, const char *out, struct reason *why)
 {
-    struct item_list list;
-    struct text_buffer records = {0};
-    if (item_list_read(in, &list, why) < 0)
-        return -1;
-    token_batch_clear(&embedder->texts);
-    struct finished *finished = calloc(list.count + 1, sizeof *finished); /* [items] */
-    int result = finished ? add_items(embedder, in, &list, finished, &records, why) : fail(why, "out of memory");
+    struct text_shard shard = {.in = in, .out = out, .first = embedder->items_before};
+    const struct text_shard_maker maker = {.model = embedder->model, .tokenizer = embedder->model->tokenizer, .signature = embedder->signature,
+                                           .reuse = embedder->reuse, .guard = embedder->guard};
+    int result = text_shard_read(&shard, &maker, why);
+    if (result == 0) {
+        count_done(embedder, shard.at_once);
+        result = embed(embedder, &shard.texts, 1, why);
+    }
     if (result == 0)
-        result = embed(embedder, why);
-    if (result == 0)
-        result = write_shard(embedder, out, records.bytes, finished, why);
-    embedder->items_before += list.count;
-    item_list_free(&list);
-    text_free(&records);
-    free(finished);
+        result = text_shard_write(&shard, &maker, embedder->distinct, why);
+    embedder->items_before += shard.list.count;
+    text_shard_free(&shard);
     return result;
 }
 
@@ -399,9 +297,10 @@ static int embed_file(struct embedder *embedder, const struct whole_file *texts,
             if (token_batch_add(&embedder->texts, embedder->model->tokenizer, line.text, line.bytes, embedder->model->max_tokens, &problem) != 0)
                 return fail(why, "line %zu: %s", line.number, problem.text);
         }
-        if (embed(embedder, why) < 0)
+        if (embed(embedder, &embedder->texts, 0, why) < 0)
             return -1;
-        atomic_file_write(file, embedder->rows, embedder->texts.texts * dimension * sizeof *embedder->rows);
+        for (size_t i = 0; i < embedder->texts.texts; i++)
+            atomic_file_write(file, embedder->distinct + embedder->texts.distinct_of[i] * dimension, dimension * sizeof *embedder->distinct);
     }
     return 0;
 }
@@ -480,7 +379,6 @@ static int embed_all(struct guard *guard, void *context)
     for (int i = 0; i < job->count; i += 2) {
         const char *in = job->operands[i], *out = job->operands[i + 1];
         const int is_shard = ends_with(out, ".emb") && !options->ids;
-        embedder.in_shard = is_shard;
         if ((is_shard ? embed_shard : embed_lines)(&embedder, in, out, &why) < 0) {
             message(MESSAGE_ERROR, in, "%s", why.text);
             status = 1;

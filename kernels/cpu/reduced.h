@@ -3,7 +3,7 @@
  *
  *   bf16  weights and activations to the nearest bf16; sums in f32 (VDPBF16PS).
  *   int8  weights to -127 .. 127, in units of their own for each output; activations to 0 .. 255, in units and from a zero of their own for each
- *         token, found as they come (so nothing is calibrated); sums in 32-bit integers, which are exact (VPDPBUSD). Attention's own
+ *         token, found as they come (so nothing is calibrated); both are rotated before, which spreads what is large; sums in 32-bit integers, which are exact (VPDPBUSD). Attention's own
  *         two products stay in bf16, or in f32 where the machine has no bf16.
  *
  * Promise: as kernels.h: a row of a result depends on that row of the input alone, to the bit. */
@@ -20,6 +20,7 @@ struct operand {
     void *values;
     size_t stride;       /* bytes from row to row */
     float *scale, *zero; /* int8, [rows]: x = scale * value + zero */
+    float *row;          /* int8, [width]: room for one row */
 };
 
 /* A linear layer, packed: panels of `panel` outputs, each [inputs / group, panel, group]; filled up with zeros. */

@@ -14,6 +14,8 @@ typedef integers sums;
 #define fused(a, b, c) ((vector)_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
 #define to_floats(sum) ((vector)_mm256_cvtepi32_ps((__m256i)(sum)))
 #define vector_larger(a, b) ((vector)_mm256_max_ps((__m256)(a), (__m256)(b)))
+#define swap_halves(v) ((vector)_mm256_permute2f128_ps((__m256)(v), (__m256)(v), 1))
+#define swap_quarters(v) ((vector)_mm256_permute_ps((__m256)(v), 0x4e))
 
 static inline float vector_sum(vector a)
 {

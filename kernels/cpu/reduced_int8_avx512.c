@@ -16,6 +16,8 @@ typedef integers sums;
 #define vector_larger(a, b) ((vector)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define vector_sum(a) _mm512_reduce_add_ps((__m512)(a))
 #define vector_largest(a) _mm512_reduce_max_ps((__m512)(a))
+#define swap_halves(v) ((vector)_mm512_shuffle_f32x4((__m512)(v), (__m512)(v), 0x4e))
+#define swap_quarters(v) ((vector)_mm512_shuffle_f32x4((__m512)(v), (__m512)(v), 0xb1))
 
 /* To the nearest of 0 .. 255. */
 static inline void store_values(char *at, vector v)

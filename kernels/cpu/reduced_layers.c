@@ -127,7 +127,8 @@ static int make_operand(struct operand *operand, size_t rows, size_t width, cons
     operand->values = make_buffer(rows * operand->stride);
     operand->scale = make_buffer(rows * sizeof(float));
     operand->zero = make_buffer(rows * sizeof(float));
-    return operand->values && operand->scale && operand->zero ? 0 : -1;
+    operand->row = make_buffer(width * sizeof(float));
+    return operand->values && operand->scale && operand->zero && operand->row ? 0 : -1;
 }
 
 static void free_operand(struct operand *operand)
@@ -135,12 +136,13 @@ static void free_operand(struct operand *operand)
     free(operand->values);
     free(operand->scale);
     free(operand->zero);
+    free(operand->row);
     *operand = (struct operand){0};
 }
 
 static struct operand rows_from(const struct operand *operand, size_t row)
 {
-    return (struct operand){(char *)operand->values + row * operand->stride, operand->stride, operand->scale + row, operand->zero + row};
+    return (struct operand){(char *)operand->values + row * operand->stride, operand->stride, operand->scale + row, operand->zero + row, operand->row};
 }
 
 static void free_buffers(struct reduced_layers *layers)

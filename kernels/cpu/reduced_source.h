@@ -5,7 +5,8 @@
  *   sums, dot(sum, x, weights)             a vector of sums; one instruction's multiply-adds, x in every lane the same group
  *   fused(a, b, c)                         a * b + c, rounded once
  *   to_floats(sums), vector_larger(a, b), vector_sum(a), vector_largest(a)
- *   store_values(at, v)                    LANES values of an operand: bf16 from floats, or 8-bit from integers held in floats */
+ *   store_values(at, v)                    LANES values of an operand: bf16 from floats, or 8-bit from integers held in floats
+ *   swap_halves(v), swap_quarters(v)       int8: a vector's halves change places; the quarters in each half do */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -236,11 +237,49 @@ static void linear(const struct reduced_linear *layer, enum linear_then then, si
 /* ---- from f32 to operands ---- */
 
 #if GROUP == 4
+/* Rounding to few steps is poor where single numbers of a row are much larger than the others, and some are in every encoder. So activations and weights
+ * both go through the same rotation, which spreads each number over 32 (16) and leaves their products as they were: a Hadamard transform of up to eight
+ * vectors, lane by lane, and in the lanes of the halves and quarters of each (Ashkboos et al. 2024, arXiv 2404.00456). */
+INLINE void rotate_vectors(const size_t count, const float *x, float *rotated)
+{
+    static const float unit[] = {[1] = 0.5f, [2] = 0.35355339f, [4] = 0.25f, [8] = 0.17677670f}; /* 1 / sqrt(4 count) */
+    vector v[8], halves, quarters;
+    for (size_t l = 0; l < LANES; l++) {
+        halves[l] = l < LANES / 2 ? 1 : -1;
+        quarters[l] = l % (LANES / 2) < LANES / 4 ? 1 : -1;
+    }
+    UNROLL for (size_t i = 0; i < count; i++)
+        v[i] = load(x + i * LANES) * all(unit[count]);
+    UNROLL for (size_t step = 1; step < count; step *= 2)
+        UNROLL for (size_t i = 0; i < count; i++)
+            if (!(i & step)) {
+                const vector sum = v[i] + v[i + step];
+                v[i + step] = v[i] - v[i + step];
+                v[i] = sum;
+            }
+    UNROLL for (size_t i = 0; i < count; i++) {
+        const vector once = fused(v[i], halves, swap_halves(v[i]));
+        store(rotated + i * LANES, fused(once, quarters, swap_quarters(once)));
+    }
+}
+
+static void rotate(size_t width, const float *x, float *rotated)
+{
+    size_t j = 0;
+    for (; j + 8 * LANES <= width; j += 8 * LANES)
+        rotate_vectors(8, x + j, rotated + j);
+    if (j + 4 * LANES <= width)
+        rotate_vectors(4, x + j, rotated + j), j += 4 * LANES;
+    if (j + 2 * LANES <= width)
+        rotate_vectors(2, x + j, rotated + j), j += 2 * LANES;
+    if (j + LANES <= width)
+        rotate_vectors(1, x + j, rotated + j), j += LANES;
+    memcpy(rotated + j, x + j, (width - j) * sizeof *x);
+}
+
 /* A row's values from its smallest and largest number. Zero lies between them, so that a row that is all but constant keeps its precision. */
 INLINE void convert_row(size_t width, const float *x, float least, float most, const struct operand *into, size_t row)
 {
-    least = least < 0 ? least : 0;
-    most = most > 0 ? most : 0;
     const float scale = most > least ? (most - least) / 255 : 1, shift = nearbyintf(-least / scale), factor = 1 / scale;
     char *values = (char *)into->values + row * into->stride;
     size_t j = 0;
@@ -254,18 +293,20 @@ INLINE void convert_row(size_t width, const float *x, float least, float most, c
 
 static void convert(size_t rows, size_t width, const float *x, size_t stride, const struct operand *into)
 {
-    for (size_t i = 0; i < rows; i++, x += stride) {
+    for (size_t i = 0; i < rows; i++) {
         vector less = all(0), more = all(0);
+        float *row = into->row;
         size_t j = 0;
+        rotate(width, x + i * stride, row);
         for (; j + LANES <= width; j += LANES) {
-            less = vector_larger(less, -load(x + j));
-            more = vector_larger(more, load(x + j));
+            less = vector_larger(less, -load(row + j));
+            more = vector_larger(more, load(row + j));
         }
         if (j < width) {
-            less = vector_larger(less, -load_some(x + j, width - j));
-            more = vector_larger(more, load_some(x + j, width - j));
+            less = vector_larger(less, -load_some(row + j, width - j));
+            more = vector_larger(more, load_some(row + j, width - j));
         }
-        convert_row(width, x, -vector_largest(less), vector_largest(more), into, i);
+        convert_row(width, row, -vector_largest(less), vector_largest(more), into, i);
     }
 }
 #else
@@ -340,24 +381,25 @@ static void place_groups(const struct reduced_linear *layer, size_t output, cons
 }
 
 #if GROUP == 4
-static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, int8_t *row)
+static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, float *rotated, int8_t *row)
 {
     float most = 0;
     int32_t sum = 0;
+    rotate(layer->inputs, weights, rotated);
     for (size_t p = 0; p < layer->inputs; p++)
-        most = fabsf(weights[p]) > most ? fabsf(weights[p]) : most;
+        most = fabsf(rotated[p]) > most ? fabsf(rotated[p]) : most;
     const float unit = most > 0 ? most / 127 : 1, factor = 1 / unit;
     for (size_t p = 0; p < layer->inputs; p++) {
-        row[p] = (int8_t)(int32_t)nearbyintf(weights[p] * factor);
+        row[p] = (int8_t)(int32_t)nearbyintf(rotated[p] * factor);
         sum += row[p];
     }
     layer->scale[output] = unit;
     layer->sums[output] = unit * (float)sum;
 }
 #else
-static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, char *row)
+static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, float *rotated, char *row)
 {
-    (void)output;
+    (void)output, (void)rotated;
     convert_row(layer->inputs, weights, &(struct operand){.values = row}, 0);
 }
 #endif
@@ -365,14 +407,15 @@ static void pack_output(const struct reduced_linear *layer, size_t output, const
 static int pack(const struct reduced_linear *layer, const float *weights, size_t first, size_t outputs)
 {
     void *row = calloc((layer->inputs + GROUP - 1) / GROUP, STEP_BYTES); /* [inputs], filled up with zeros */
-    if (!row)
-        return -1;
-    for (size_t o = 0; o < outputs; o++) {
-        pack_output(layer, first + o, weights + o * layer->inputs, row);
+    float *rotated = malloc(layer->inputs * sizeof *rotated);
+    for (size_t o = 0; row && rotated && o < outputs; o++) {
+        pack_output(layer, first + o, weights + o * layer->inputs, rotated, row);
         place_groups(layer, first + o, row);
     }
+    const int result = row && rotated ? 0 : -1;
     free(row);
-    return 0;
+    free(rotated);
+    return result;
 }
 
 #define REDUCED_TABLE \

@@ -168,6 +168,11 @@ int32_t bpe_find(const struct bpe *self, const char *token)
     return trie_find(&self->vocabulary, token, strlen(token));
 }
 
+size_t bpe_ids(const struct bpe *self)
+{
+    return trie_ids(&self->vocabulary);
+}
+
 /* ---- a piece to symbols ---- */
 
 static int add_symbol(struct bpe *self, int32_t id, struct reason *why)

@@ -22,7 +22,8 @@ void bpe_close(struct bpe *bpe); /* NULL is allowed */
  * unk_token. The piece must be UTF-8. */
 int bpe_encode(struct bpe *bpe, const char *piece, size_t bytes, struct token_ids *ids, struct reason *why) __attribute__((warn_unused_result));
 
-/* The id of a whole token, -1 if there is none. */
+/* The id of a whole token, -1 if there is none; and one more than the highest id. */
 int32_t bpe_find(const struct bpe *bpe, const char *token);
+size_t bpe_ids(const struct bpe *bpe);
 
 #endif

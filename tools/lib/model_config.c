@@ -28,12 +28,25 @@ const char *architecture_name(enum architecture architecture)
     return names[architecture];
 }
 
-static const struct family *find_family(const cJSON *config, struct reason *why)
+static const struct family *family_of(const char *type)
 {
-    const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(config, "model_type"));
     for (size_t i = 0; type && i < sizeof families / sizeof *families; i++)
         if (strcmp(families[i].type, type) == 0)
             return &families[i];
+    return NULL;
+}
+
+int model_type_is_known(const char *type)
+{
+    return family_of(type) != NULL;
+}
+
+static const struct family *find_family(const cJSON *config, struct reason *why)
+{
+    const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(config, "model_type"));
+    const struct family *family = family_of(type);
+    if (family)
+        return family;
     if (type)
         fail(why, "%s: model_type %s is not known; bert, roberta, xlm-roberta, camembert, distilbert and mpnet are", config_file, type);
     else
@@ -126,13 +139,16 @@ static int copy_text(const char *file, const char *name, const cJSON *value, cha
 
 static int read_special_tokens(const char *file, const cJSON *config, struct tokenizer_settings *settings, struct reason *why)
 {
-    const struct { const char *name; char *into; } tokens[] = {
-        {"unk_token", settings->unknown}, {"cls_token", settings->first}, {"sep_token", settings->last},
-        {"pad_token", settings->padding}, {"mask_token", settings->mask},
+    static const char *const names[SPECIALS] = {
+        [SPECIAL_UNKNOWN] = "unk_token", [SPECIAL_FIRST] = "cls_token", [SPECIAL_LAST] = "sep_token", [SPECIAL_PADDING] = "pad_token", [SPECIAL_MASK] = "mask_token",
     };
-    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
-        const cJSON *value = json_member(config, tokens[i].name);
-        if (value && copy_text(file, tokens[i].name, value, tokens[i].into, TOKEN_TEXT, why) < 0)
+    for (size_t i = 0; i < SPECIALS; i++) {
+        const cJSON *value = json_member(config, names[i]);
+        struct special_token *token = &settings->special[i];
+        if (!value)
+            continue;
+        if (copy_text(file, names[i], value, token->text, sizeof token->text, why) < 0 || json_get_flag(value, file, "lstrip", 0, &token->lstrip, why) < 0 ||
+            json_get_flag(value, file, "rstrip", 0, &token->rstrip, why) < 0 || json_get_flag(value, file, "single_word", 0, &token->single_word, why) < 0)
             return -1;
     }
     return 0;
@@ -145,7 +161,8 @@ static int read_tokenizer(const char *file, const cJSON *config, struct tokenize
     if ((class && copy_text(file, "tokenizer_class", class, settings->class, sizeof settings->class, why) < 0) ||
         json_get_flag(config, file, "do_lower_case", 1, &settings->lower_case, why) < 0 || json_get_flag(config, file, "strip_accents", 0, &strip, why) < 0 ||
         json_get_flag(config, file, "tokenize_chinese_chars", 1, &settings->split_chinese, why) < 0 ||
-        json_get_flag(config, file, "add_prefix_space", 0, &settings->prefix_space, why) < 0)
+        json_get_flag(config, file, "add_prefix_space", 0, &settings->prefix_space, why) < 0 ||
+        json_only_known(config, file, "truncation_side", "right", why) < 0)
         return -1;
     settings->strip_accents = json_member(config, "strip_accents") ? strip : -1;
     if (length && (!cJSON_IsNumber(length) || !(length->valuedouble >= 1)))

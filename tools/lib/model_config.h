@@ -16,6 +16,8 @@ struct model_paths {
 
 /* modules.json and the pooling's configuration: fills `paths`, pooling and normalize. Dense layers are read later (model_read_dense), when the widths are known. */
 int model_read_modules(const char *folder, struct model_paths *paths, struct model_folder *model, struct reason *why) __attribute__((warn_unused_result));
+/* Whether this model_type is one whose architecture is known. */
+int model_type_is_known(const char *type);
 /* config.json: the architecture. */
 int model_read_config(const struct model_paths *paths, struct model_folder *model, struct reason *why) __attribute__((warn_unused_result));
 /* The dense layers' config.json; after model_read_config. */

@@ -80,28 +80,27 @@ static int check_vocabulary(const struct model_folder *model, struct reason *why
     return ids > model->vocabulary ? fail(why, "the tokenizer has ids up to %zu, config.json allows for %zu tokens", ids - 1, model->vocabulary) : 0;
 }
 
-static int read_tokenizer(struct model_folder *model, const struct model_paths *paths, int ids_only, struct reason *why)
+/* Ids alone need no architecture, but one that is known limits them. */
+static int read_architecture(struct model_folder *model, const struct model_paths *paths, int ids_only, const char *type, double limit, struct reason *why)
 {
-    struct tokenizer_settings settings;
-    double limit;
-    if (model_read_tokenizer(paths, &settings, &limit, why) < 0 || (ids_only ? set_max_ids : set_max_tokens)(model, limit, why) < 0)
-        return -1;
-    if (!(model->tokenizer = text_tokenizer_open(paths->transformer, &settings, why)))
-        return -1;
-    return ids_only ? 0 : check_vocabulary(model, why);
+    if (ids_only && !model_type_is_known(type))
+        return set_max_ids(model, limit, why);
+    return model_read_config(paths, model, why) < 0 ? -1 : set_max_tokens(model, limit, why);
 }
 
 static int open_folder(struct model_folder *model, struct model_paths *paths, const char *path, const struct model_settings *settings, struct reason *why)
 {
-    if (model_read_modules(path, paths, model, why) < 0)
+    struct tokenizer_settings tokenizer;
+    double limit;
+    if (model_read_modules(path, paths, model, why) < 0 || model_read_tokenizer(paths, &tokenizer, &limit, why) < 0 ||
+        read_architecture(model, paths, settings->ids_only, tokenizer.model, limit, why) < 0)
         return -1;
-    if (!settings->ids_only && model_read_config(paths, model, why) < 0)
-        return -1;
-    if (read_tokenizer(model, paths, settings->ids_only, why) < 0 || read_prompt(model, paths, settings->prompt, why) < 0)
+    if (!(model->tokenizer = text_tokenizer_open(paths->transformer, &tokenizer, why)) || read_prompt(model, paths, settings->prompt, why) < 0)
         return -1;
     if (settings->ids_only)
         return 0;
-    return model_read_dense(paths, model, why) < 0 || apply_settings(model, settings, why) < 0 ? -1 : model_read_weights(model, paths, why);
+    return check_vocabulary(model, why) < 0 || model_read_dense(paths, model, why) < 0 || apply_settings(model, settings, why) < 0
+               ? -1 : model_read_weights(model, paths, why);
 }
 
 struct model_folder *model_folder_open(const char *path, const struct model_settings *settings, struct reason *why)

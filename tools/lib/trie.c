@@ -186,3 +186,11 @@ int32_t trie_find(const struct trie *trie, const char *bytes, size_t count)
     const uint32_t node = trie_walk(trie, TRIE_ROOT, bytes, count);
     return node == TRIE_NONE || count == 0 ? -1 : trie->nodes[node].id;
 }
+
+size_t trie_ids(const struct trie *trie)
+{
+    int32_t most = -1;
+    for (uint32_t i = 0; i < trie->count; i++)
+        most = trie->nodes[i].id > most ? trie->nodes[i].id : most;
+    return (size_t)(most + 1);
+}

@@ -38,5 +38,7 @@ static inline uint32_t trie_step(const struct trie *trie, uint32_t node, unsigne
 uint32_t trie_walk(const struct trie *trie, uint32_t node, const char *bytes, size_t count);
 /* The id of the entry that is exactly these bytes, -1 if there is none. */
 int32_t trie_find(const struct trie *trie, const char *bytes, size_t count);
+/* One more than the highest id of an entry. */
+size_t trie_ids(const struct trie *trie);
 
 #endif

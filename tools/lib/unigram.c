@@ -116,6 +116,11 @@ int32_t unigram_find(const struct unigram *self, const char *token)
     return trie_find(&self->vocabulary, token, strlen(token));
 }
 
+size_t unigram_ids(const struct unigram *self)
+{
+    return trie_ids(&self->vocabulary);
+}
+
 /* ---- the best split ---- */
 
 /* A token from `begin` to `end`: of equal scores the one that was found first stays. */

@@ -19,7 +19,8 @@ void unigram_close(struct unigram *unigram); /* NULL is allowed */
 /* Appends the ids of a piece to `ids`; an empty piece has none. 0, or -1 with `why`: out of memory, or an unknown character where the model has no unk_id. The piece must be UTF-8. */
 int unigram_encode(struct unigram *unigram, const char *piece, size_t bytes, struct token_ids *ids, struct reason *why) __attribute__((warn_unused_result));
 
-/* The id of a whole token, -1 if there is none. */
+/* The id of a whole token, -1 if there is none; and one more than the highest id. */
 int32_t unigram_find(const struct unigram *unigram, const char *token);
+size_t unigram_ids(const struct unigram *unigram);
 
 #endif

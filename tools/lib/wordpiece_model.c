@@ -101,6 +101,11 @@ int32_t wordpiece_model_find(const struct wordpiece_model *self, const char *tok
     return trie_find(&self->vocabulary, token, strlen(token));
 }
 
+size_t wordpiece_model_ids(const struct wordpiece_model *self)
+{
+    return trie_ids(&self->vocabulary);
+}
+
 /* Whether there are more characters than the model takes. */
 static int is_too_long(const struct wordpiece_model *self, const char *word, size_t bytes)
 {

@@ -21,7 +21,8 @@ void wordpiece_model_close(struct wordpiece_model *model); /* NULL is allowed */
 /* Appends the ids of a word to `ids`; an empty word has none. 0, or -1 with `why`: out of memory. */
 int wordpiece_model_encode(const struct wordpiece_model *model, const char *word, size_t bytes, struct token_ids *ids, struct reason *why) __attribute__((warn_unused_result));
 
-/* The id of a whole token, -1 if there is none. */
+/* The id of a whole token, -1 if there is none; and one more than the highest id. */
 int32_t wordpiece_model_find(const struct wordpiece_model *model, const char *token);
+size_t wordpiece_model_ids(const struct wordpiece_model *model);
 
 #endif

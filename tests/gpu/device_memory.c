@@ -1,0 +1,98 @@
+#include "device_memory.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "half.h"
+
+void must(cudaError_t error, const char *file, int line)
+{
+    if (error == cudaSuccess)
+        return;
+    fprintf(stderr, "%s:%d: %s: %s\n", file, line, cudaGetErrorName(error), cudaGetErrorString(error));
+    exit(2);
+}
+
+void out_of_memory(void)
+{
+    fprintf(stderr, "out of memory\n");
+    exit(2);
+}
+
+cudaStream_t test_stream(void)
+{
+    static cudaStream_t stream;
+    if (!stream)
+        MUST(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+    return stream;
+}
+
+void *device_bytes(size_t bytes)
+{
+    void *memory;
+    MUST(cudaMalloc(&memory, bytes ? bytes : 1));
+    MUST(cudaMemsetAsync(memory, 0xff, bytes, test_stream()));
+    return memory;
+}
+
+void *device_copy(const void *bytes, size_t count)
+{
+    void *memory = device_bytes(count);
+    MUST(cudaMemcpyAsync(memory, bytes, count, cudaMemcpyHostToDevice, test_stream()));
+    MUST(cudaStreamSynchronize(test_stream()));
+    return memory;
+}
+
+void *device_elements(enum element element, const float *values, size_t count)
+{
+    float *floats = device_copy(values, count * sizeof *values);
+    if (element == ELEMENT_F32)
+        return floats;
+    void *elements = device_bytes(count * element_size(element));
+    MUST(cuda_convert(element, test_stream(), count, floats, elements));
+    MUST(cudaStreamSynchronize(test_stream()));
+    device_free(floats);
+    return elements;
+}
+
+float *host_values(enum element element, const void *device, size_t count)
+{
+    void *bytes = malloc(count * element_size(element) + 1);
+    float *values = malloc(count * sizeof *values + 1);
+    if (!bytes || !values)
+        out_of_memory();
+    MUST(cudaMemcpyAsync(bytes, device, count * element_size(element), cudaMemcpyDeviceToHost, test_stream()));
+    MUST(cudaStreamSynchronize(test_stream()));
+    for (size_t i = 0; i < count; i++)
+        values[i] = element_value(element, bytes, i);
+    free(bytes);
+    return values;
+}
+
+void device_free(void *memory)
+{
+    MUST(cudaFree(memory));
+}
+
+double uniform(void)
+{
+    static uint64_t state = 88172645463325252u;
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    return (double)(state >> 11) / 4503599627370496.0 - 1;
+}
+
+int pick(int least, int most)
+{
+    return least + (int)((uniform() + 1) / 2 * (most - least + 1)) % (most - least + 1);
+}
+
+float *random_values(enum element element, size_t count, double size)
+{
+    float *values = malloc(count * sizeof *values + 1);
+    if (!values)
+        out_of_memory();
+    for (size_t i = 0; i < count; i++)
+        values[i] = rounded(element, (float)(size * uniform()));
+    return values;
+}
