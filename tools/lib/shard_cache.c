@@ -66,8 +66,11 @@ static const char *relative_name(const char *path)
 static int has_entry(const char *entry)
 {
     struct stat status;
-    if (lstat(entry, &status) < 0)
+    if (lstat(entry, &status) < 0) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            message(MESSAGE_WARNING, entry, "cannot be looked at in the cache: %s", strerror(errno));
         return 0;
+    }
     if (S_ISREG(status.st_mode))
         return 1;
     if (remove(entry) == 0)
