@@ -125,7 +125,8 @@ def make_tasks(dataset, folder, reference, step, sample):
         if path.startswith("plan/plan-") or kind_of(path) in seen or os.path.getsize(f"{dataset.work}/{path}") == 0:
             continue
         seen.add(kind_of(path))  # one file of each kind
-        every = list(damages(read(f"{dataset.work}/{path}"), step))
+        # Of shards and pieces, whose readers get every damage, only some go through make.
+        every = list(damages(read(f"{dataset.work}/{path}"), 16 * step if path.startswith(("tok/", "emb/", "pieces/")) else step))
         for number in points(len(every), sample):
             words, content = every[number - 1]
             yield lambda at=(dataset, folder, reference, path, words, lambda work, path=path, content=content: write(f"{work}/{path}", content)): make_repairs(*at)
