@@ -53,8 +53,8 @@ static struct layer make_layer(const struct kernels *kernels, size_t inputs, siz
     const size_t wide = (outputs + kernels->panel - 1) / kernels->panel * kernels->panel;
     struct layer layer = {{inputs, outputs, make(wide * inputs, 0), make(wide, 0)}, make(inputs * outputs, 1), make(outputs, 1)};
     const size_t cut = outputs / 3; /* in two parts, as queries, keys and values are */
-    kernels->pack(&layer.packed, layer.weights, 0, cut);
-    kernels->pack(&layer.packed, layer.weights + cut * inputs, cut, outputs - cut);
+    kernels->pack(&layer.packed, layer.weights, inputs, 0, cut);
+    kernels->pack(&layer.packed, layer.weights + cut * inputs, inputs, cut, outputs - cut);
     memcpy(layer.packed.bias, layer.bias, outputs * sizeof *layer.bias);
     return layer;
 }

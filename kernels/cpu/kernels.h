@@ -42,8 +42,8 @@ struct kernels {
     size_t panel; /* outputs side by side in a panel of weights */
     size_t rows;  /* rows that one pass over a panel takes: a good number of rows is a multiple */
 
-    /* Packs weights [outputs, inputs] as a model file holds them, into layer->weights, from output `first` on. */
-    void (*pack)(const struct linear *layer, const float *weights, size_t first, size_t outputs);
+    /* Packs weights [outputs, inputs], each row `stride` floats behind the one before as a model file holds them, into layer->weights, from output `first` on. */
+    void (*pack)(const struct linear *layer, const float *weights, size_t stride, size_t first, size_t outputs);
     /* x [rows, inputs] and y [rows, outputs], each row `stride` floats behind the one before; y is not x. */
     void (*linear)(const struct linear *layer, enum linear_then then, size_t rows, const float *x, size_t x_stride, float *y, size_t y_stride);
     /* qkv [tokens, 3 * heads * head_size]: queries, keys, values side by side; context [queries, heads * head_size]. */

@@ -47,7 +47,7 @@ INLINE void store_some(float *at, vector v, size_t count)
 
 /* ---- matrix product: register tiles over packed panels ---- */
 
-/* What the products after this one will read: fetched into the second-level cache meanwhile, `step` bytes further every fourth k. */
+/* What the products after this one will read: fetched into the second-level cache meanwhile, `step` bytes further every other k. */
 struct ahead { const char *at; size_t step; };
 
 /* One step of k for every element of the tile. Rows are addressed from every third one, as base, base + stride and base + 2 * stride: one address
@@ -79,7 +79,8 @@ INLINE void multiply(const size_t rows, size_t k, const float *a, size_t a_strid
     size_t p = 0;
     for (; p + STEP <= k; p += STEP) {
         __builtin_prefetch(ahead.at, 0, 2);
-        ahead.at += ahead.step;
+        __builtin_prefetch(ahead.at + ahead.step, 0, 2);
+        ahead.at += 2 * ahead.step;
         UNROLL for (size_t q = 0; q < STEP; q++)
             multiply_step(rows, third, stride, p + q, b, tile);
     }
@@ -87,15 +88,23 @@ INLINE void multiply(const size_t rows, size_t k, const float *a, size_t a_strid
         multiply_step(rows, third, stride, p, b, tile);
 }
 
-/* One tile of c = a b + bias, or c += a b + bias; `columns` of the panel's are stored. */
-INLINE void product_rows(const size_t rows, size_t k, const float *a, size_t a_stride, const float *b, const float *bias, struct ahead ahead, int add, float *c,
+/* What becomes of a tile: c = a b + bias, or c += a b + bias; each row times its factor, unless `factors` [rows] is NULL. */
+struct finish { const float *bias, *factors; int add; };
+
+/* One tile; `columns` of the panel's are stored. */
+INLINE void product_rows(const size_t rows, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead, const struct finish *finish, float *c,
                          size_t c_stride, size_t columns)
 {
+    const int add = finish->add;
     vector tile[ROWS][WIDTH];
     UNROLL for (size_t i = 0; i < rows; i++)
         UNROLL for (size_t j = 0; j < WIDTH; j++)
-            tile[i][j] = bias ? load(bias + j * LANES) : all(0);
+            tile[i][j] = finish->bias ? load(finish->bias + j * LANES) : all(0);
     multiply(rows, k, a, a_stride, b, ahead, tile);
+    if (finish->factors)
+        UNROLL for (size_t i = 0; i < rows; i++)
+            UNROLL for (size_t j = 0; j < WIDTH; j++)
+                tile[i][j] *= all(finish->factors[i]);
     if (columns == PANEL) {
         UNROLL for (size_t i = 0; i < rows; i++)
             UNROLL for (size_t j = 0; j < WIDTH; j++) {
@@ -113,13 +122,13 @@ INLINE void product_rows(const size_t rows, size_t k, const float *a, size_t a_s
             c[i * c_stride + j] = add ? c[i * c_stride + j] + whole[i][j] : whole[i][j];
 }
 
-static __attribute__((noinline)) void product_tile(size_t rows, size_t k, const float *a, size_t a_stride, const float *b, const float *bias,
-                                                   struct ahead ahead, int add, float *c, size_t c_stride, size_t columns)
+static __attribute__((noinline)) void product_tile(size_t rows, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead,
+                                                   const struct finish *finish, float *c, size_t c_stride, size_t columns)
 {
 #define CASE(n) \
     case n: \
         if (n <= ROWS) \
-            product_rows(n <= ROWS ? n : ROWS, k, a, a_stride, b, bias, ahead, add, c, c_stride, columns); \
+            product_rows(n <= ROWS ? n : ROWS, k, a, a_stride, b, ahead, finish, c, c_stride, columns); \
         break;
     switch (rows) {
         CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
@@ -159,7 +168,7 @@ static __attribute__((noinline)) void gelu_tile(size_t rows, size_t columns, flo
 
 /* ---- linear layers ---- */
 
-static void pack(const struct linear *layer, const float *weights, size_t first, size_t outputs)
+static void pack(const struct linear *layer, const float *weights, size_t stride, size_t first, size_t outputs)
 {
     enum { STEP = 64 }; /* so few inputs at a time that the part of a panel being filled stays in the first-level cache */
     for (size_t begin = 0; begin < layer->inputs; begin += STEP)
@@ -167,22 +176,29 @@ static void pack(const struct linear *layer, const float *weights, size_t first,
             const size_t output = first + o, end = begin + STEP < layer->inputs ? begin + STEP : layer->inputs;
             float *column = layer->weights + output / PANEL * PANEL * layer->inputs + output % PANEL;
             for (size_t p = begin; p < end; p++)
-                column[p * PANEL] = weights[o * layer->inputs + p];
+                column[p * PANEL] = weights[o * stride + p];
         }
+}
+
+/* Rows are shared out evenly among as few tiles as hold them: a small last tile would take longer than its rows are worth. */
+static size_t tiles_of(size_t rows)
+{
+    return (rows + ROWS - 1) / ROWS;
 }
 
 static void linear(const struct linear *layer, enum linear_then then, size_t rows, const float *x, size_t x_stride, float *y, size_t y_stride)
 {
-    const size_t panel_bytes = layer->inputs * PANEL * sizeof(float), tiles = (rows + ROWS - 1) / ROWS;
+    const size_t panel_bytes = layer->inputs * PANEL * sizeof(float), tiles = tiles_of(rows);
     const size_t share = panel_bytes / tiles; /* each tile fetches its share of the next panel */
     for (size_t j = 0; j < layer->outputs; j += PANEL) {
         const float *panel = layer->weights + j * layer->inputs;
-        struct ahead ahead = {(const char *)panel + panel_bytes, 4 * share / layer->inputs};
+        struct ahead ahead = {(const char *)panel + panel_bytes, 2 * share / layer->inputs};
+        const struct finish finish = {.bias = layer->bias + j, .add = then == LINEAR_ADD};
         size_t columns = layer->outputs - j < PANEL ? layer->outputs - j : PANEL;
-        for (size_t i = 0; i < rows; i += ROWS) {
-            size_t some = rows - i < ROWS ? rows - i : ROWS;
+        for (size_t t = 0; t < tiles; t++) {
+            const size_t i = rows * t / tiles, some = rows * (t + 1) / tiles - i;
             float *c = y + i * y_stride + j;
-            product_tile(some, layer->inputs, x + i * x_stride, x_stride, panel, layer->bias + j, ahead, then == LINEAR_ADD, c, y_stride, columns);
+            product_tile(some, layer->inputs, x + i * x_stride, x_stride, panel, ahead, &finish, c, y_stride, columns);
             ahead.at += share;
             if (then == LINEAR_GELU)
                 gelu_tile(some, columns, c, y_stride);
@@ -295,15 +311,6 @@ static void pack_values(size_t tokens, size_t head_size, const float *values, si
     }
 }
 
-static inline void scale_row(float *row, size_t columns, float factor)
-{
-    size_t j = 0;
-    for (; j + LANES <= columns; j += LANES)
-        store(row + j, load(row + j) * all(factor));
-    for (; j < columns; j++)
-        row[j] *= factor;
-}
-
 /* One head: context = softmax(queries keys^T / sqrt(head_size) + bias) values; `queries` begin with the first one whose context is wanted, `bias` with
  * what stands for it and the first key. */
 static void attention_head(const struct attention *text, const float *queries, size_t stride, const float *bias, const float *keys, const float *values,
@@ -312,19 +319,16 @@ static void attention_head(const struct attention *text, const float *queries, s
     const size_t tokens = text->tokens, head_size = text->head_size, filled = whole_panels(tokens);
     const float scale = 1 / sqrtf((float)head_size);
     const struct ahead nothing = {(const char *)keys, 0};
-    for (size_t i = 0; i < text->queries; i += ROWS) {
-        size_t some = text->queries - i < ROWS ? text->queries - i : ROWS;
+    const size_t tiles = tiles_of(text->queries);
+    for (size_t tile = 0; tile < tiles; tile++) {
+        const size_t i = text->queries * tile / tiles, some = text->queries * (tile + 1) / tiles - i;
         for (size_t t = 0; t < tokens; t += PANEL)
-            product_tile(some, head_size, queries + i * stride, stride, keys + t * head_size, NULL, nothing, 0, scores + t, filled, PANEL);
+            product_tile(some, head_size, queries + i * stride, stride, keys + t * head_size, nothing, &(struct finish){0}, scores + t, filled, PANEL);
         float shares[ROWS];
         soften(some, tokens, scores, filled, scale, bias ? bias - i : NULL, shares);
-        for (size_t h = 0; h < head_size; h += PANEL) {
-            size_t columns = head_size - h < PANEL ? head_size - h : PANEL;
-            float *c = context + i * context_stride + h;
-            product_tile(some, tokens, scores, filled, values + h * tokens, NULL, nothing, 0, c, context_stride, columns);
-            for (size_t r = 0; r < some; r++)
-                scale_row(c + r * context_stride, columns, shares[r]);
-        }
+        for (size_t h = 0; h < head_size; h += PANEL)
+            product_tile(some, tokens, scores, filled, values + h * tokens, nothing, &(struct finish){.factors = shares}, context + i * context_stride + h,
+                         context_stride, head_size - h < PANEL ? head_size - h : PANEL);
     }
 }
 

@@ -1,7 +1,8 @@
-/* The encoder's layers in reduced precision: what encoder.c does in f32, with the weights and buffers of struct reduced. */
+/* The encoder's layers in reduced precision: what layers.c does in f32, with the weights and buffers of struct reduced. */
 #ifndef REPRISE_REDUCED_LAYERS_H
 #define REPRISE_REDUCED_LAYERS_H
 
+#include "layers.h"
 #include "reduced.h"
 
 struct model_folder;
@@ -10,9 +11,6 @@ struct reduced_layers;
 /* Packs the weights. NULL with `why`. The model must outlive it. */
 struct reduced_layers *reduced_layers_open(const struct model_folder *model, const struct reduced *kernels, struct reason *why) __attribute__((warn_unused_result));
 void reduced_layers_close(struct reduced_layers *layers); /* NULL is allowed */
-
-/* Which rows of the last layer are wanted: those of all tokens, or of each text's first or last one, and then they stand side by side. */
-enum rows_wanted { ROWS_ALL, ROWS_FIRST, ROWS_LAST };
 
 /* Runs states [rows, hidden] of `texts` texts, whose rows are offsets[0] .. offsets[texts] - 1 less offsets[0], through all layers, in place. 0, or -1 with `why`. */
 int reduced_layers_run(struct reduced_layers *layers, const size_t *offsets, size_t texts, enum rows_wanted wanted, float *states, size_t stride, struct reason *why)

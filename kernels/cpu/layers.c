@@ -1,0 +1,283 @@
+#include "layers.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../../tools/lib/model_folder.h"
+
+#define LINE 64
+#define BLOCK_COLUMNS 384 /* of activations that are made at a time: with the states of a pack they fill half a second-level cache or less */
+
+/* A layer's weights. Queries, keys and values of a few heads are one linear layer [3 * heads_at_once * head_size outputs]; `up` and `down` are cut into
+ * blocks of the intermediate columns, and only the first block of `down` has the bias. */
+struct layer { struct linear *qkv, output, *up, *down; };
+
+struct layers {
+    const struct model_folder *model;
+    const struct kernels *kernels;
+    struct layer *layer;   /* [layers] */
+    struct linear *linear; /* [layers, groups + 2 * blocks]: what struct layer points to */
+    float *weights;        /* all packed weights and biases */
+    size_t weight_bytes;
+
+    size_t heads_at_once, groups, blocks;
+    size_t rows, block_stride; /* of the buffers: rows that they hold, floats from row to row of `block` */
+    size_t stride;             /* of context and next */
+    float *block;              /* [rows, BLOCK_COLUMNS or less, or 3 * heads_at_once * head_size] */
+    float *context, *next;     /* [rows, hidden] */
+    float *scratch;            /* attention's */
+};
+
+static size_t whole(size_t number, size_t unit)
+{
+    return (number + unit - 1) / unit * unit;
+}
+
+/* An odd number of cache lines, so that the rows of a tile do not fall into the same sets of the first-level cache. */
+static size_t row_stride(size_t width)
+{
+    const size_t unit = LINE / sizeof(float);
+    return (whole(width, unit) / unit | 1) * unit;
+}
+
+/* ---- weights ---- */
+
+static size_t head_size_of(const struct layers *layers)
+{
+    return layers->model->hidden / layers->model->heads;
+}
+
+static size_t block_columns(const struct layers *layers, size_t block)
+{
+    const size_t left = layers->model->intermediate - block * BLOCK_COLUMNS;
+    return left < BLOCK_COLUMNS ? left : BLOCK_COLUMNS;
+}
+
+/* The largest number of heads that divides them all and whose queries, keys and values fit a block; at least one. */
+static void cut(struct layers *layers)
+{
+    const struct model_folder *model = layers->model;
+    layers->heads_at_once = 1;
+    for (size_t heads = 2; heads <= model->heads; heads++)
+        if (model->heads % heads == 0 && 3 * heads * head_size_of(layers) <= BLOCK_COLUMNS)
+            layers->heads_at_once = heads;
+    layers->groups = model->heads / layers->heads_at_once;
+    layers->blocks = (model->intermediate + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS;
+}
+
+/* Places a linear layer's weights and bias at *at, or only counts the floats where there is no memory yet. */
+static void place_linear(struct layers *layers, struct linear *linear, size_t inputs, size_t outputs, size_t *at)
+{
+    const size_t unit = LINE / sizeof(float), wide = whole(outputs, layers->kernels->panel), weights = whole(wide * inputs, unit);
+    *linear = (struct linear){.inputs = inputs, .outputs = outputs};
+    if (layers->weights) {
+        linear->weights = layers->weights + *at;
+        linear->bias = linear->weights + weights;
+    }
+    *at += weights + whole(wide, unit);
+}
+
+/* In the order in which they are used: what comes next is fetched ahead. */
+static size_t place_weights(struct layers *layers)
+{
+    const size_t hidden = layers->model->hidden, per_layer = layers->groups + 2 * layers->blocks;
+    size_t at = 0;
+    for (size_t i = 0; i < layers->model->layers; i++) {
+        struct layer *layer = &layers->layer[i];
+        layer->qkv = layers->linear + i * per_layer;
+        layer->up = layer->qkv + layers->groups;
+        layer->down = layer->up + layers->blocks;
+        for (size_t g = 0; g < layers->groups; g++)
+            place_linear(layers, &layer->qkv[g], hidden, 3 * layers->heads_at_once * head_size_of(layers), &at);
+        place_linear(layers, &layer->output, hidden, hidden, &at);
+        for (size_t b = 0; b < layers->blocks; b++) {
+            place_linear(layers, &layer->up[b], hidden, block_columns(layers, b), &at);
+            place_linear(layers, &layer->down[b], block_columns(layers, b), hidden, &at);
+        }
+    }
+    return at;
+}
+
+/* Packs weights [outputs, stride] (of whose columns the layer has some) and bias (NULL: none), as outputs `first` and following. */
+static void pack_part(const struct layers *layers, struct linear *linear, const float *weights, size_t stride, const float *bias, size_t first, size_t outputs)
+{
+    layers->kernels->pack(linear, weights, stride, first, outputs);
+    if (bias)
+        memcpy(linear->bias + first, bias, outputs * sizeof *bias);
+}
+
+static void pack_layer(const struct layers *layers, struct layer *packed, const struct model_layer *layer)
+{
+    const size_t hidden = layers->model->hidden, wide = layers->model->intermediate, columns = layers->heads_at_once * head_size_of(layers);
+    for (size_t g = 0; g < layers->groups; g++) {
+        const size_t from = g * columns;
+        pack_part(layers, &packed->qkv[g], layer->query + from * hidden, hidden, layer->query_bias + from, 0, columns);
+        pack_part(layers, &packed->qkv[g], layer->key + from * hidden, hidden, layer->key_bias + from, columns, columns);
+        pack_part(layers, &packed->qkv[g], layer->value + from * hidden, hidden, layer->value_bias + from, 2 * columns, columns);
+    }
+    pack_part(layers, &packed->output, layer->output, hidden, layer->output_bias, 0, hidden);
+    for (size_t b = 0; b < layers->blocks; b++) {
+        const size_t from = b * BLOCK_COLUMNS;
+        pack_part(layers, &packed->up[b], layer->up + from * hidden, hidden, layer->up_bias + from, 0, block_columns(layers, b));
+        pack_part(layers, &packed->down[b], layer->down + from, wide, b == 0 ? layer->down_bias : NULL, 0, hidden);
+    }
+}
+
+static int pack_weights(struct layers *layers, struct reason *why)
+{
+    const size_t count = layers->model->layers;
+    layers->layer = calloc(count, sizeof *layers->layer);
+    layers->linear = calloc(count * (layers->groups + 2 * layers->blocks), sizeof *layers->linear);
+    if (!layers->layer || !layers->linear)
+        return fail(why, "out of memory");
+    layers->weight_bytes = place_weights(layers) * sizeof(float);
+    /* Zeros from the system fill up the last panels. Large pages spare the products most of their misses of the translation buffer. */
+    float *memory = mmap(NULL, layers->weight_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return fail(why, "out of memory: packed weights take %zu bytes", layers->weight_bytes);
+    madvise(memory, layers->weight_bytes, MADV_HUGEPAGE);
+    layers->weights = memory;
+    place_weights(layers);
+    for (size_t i = 0; i < count; i++) {
+        if (model_layer_take(layers->model, i, why) < 0)
+            return -1;
+        pack_layer(layers, &layers->layer[i], &layers->model->layer[i]);
+        model_layer_drop(layers->model, i);
+    }
+    return 0;
+}
+
+struct layers *layers_open(const struct model_folder *model, const struct kernels *kernels, struct reason *why)
+{
+    struct layers *layers = calloc(1, sizeof *layers);
+    if (!layers) {
+        fail(why, "out of memory");
+        return NULL;
+    }
+    layers->model = model;
+    layers->kernels = kernels;
+    cut(layers);
+    if (pack_weights(layers, why) < 0) {
+        layers_close(layers);
+        return NULL;
+    }
+    return layers;
+}
+
+/* ---- buffers ---- */
+
+static float *make_buffer(size_t floats)
+{
+    const size_t bytes = whole(floats * sizeof(float), LINE);
+    float *buffer = aligned_alloc(LINE, bytes);
+    return buffer ? memset(buffer, 0, bytes) : NULL;
+}
+
+static void free_buffers(struct layers *layers)
+{
+    free(layers->block);
+    free(layers->context);
+    free(layers->next);
+    free(layers->scratch);
+    layers->block = layers->context = layers->next = layers->scratch = NULL;
+    layers->rows = 0;
+}
+
+/* Makes room for a pack of `rows` rows; a text has at most that many. */
+static int reserve(struct layers *layers, size_t rows, struct reason *why)
+{
+    const struct model_folder *model = layers->model;
+    if (rows <= layers->rows)
+        return 0;
+    free_buffers(layers);
+    const size_t longest = rows < model->max_tokens ? rows : model->max_tokens, qkv = 3 * layers->heads_at_once * head_size_of(layers);
+    layers->stride = row_stride(model->hidden);
+    layers->block_stride = row_stride(qkv > BLOCK_COLUMNS ? qkv : BLOCK_COLUMNS);
+    layers->block = make_buffer(rows * layers->block_stride);
+    layers->context = make_buffer(rows * layers->stride);
+    layers->next = make_buffer(rows * layers->stride);
+    layers->scratch = make_buffer(layers->kernels->attention_scratch(longest, head_size_of(layers)));
+    if (!layers->block || !layers->context || !layers->next || !layers->scratch)
+        return fail(why, "out of memory for %zu tokens", rows);
+    layers->rows = rows;
+    return 0;
+}
+
+void layers_close(struct layers *layers)
+{
+    if (!layers)
+        return;
+    free_buffers(layers);
+    free(layers->layer);
+    free(layers->linear);
+    if (layers->weights)
+        munmap(layers->weights, layers->weight_bytes);
+    free(layers);
+}
+
+/* ---- the forward pass ---- */
+
+static void copy_rows(const struct layers *layers, size_t rows, const float *from, size_t from_stride, float *to, size_t to_stride)
+{
+    for (size_t i = 0; i < rows; i++)
+        memmove(to + i * to_stride, from + i * from_stride, layers->model->hidden * sizeof *to);
+}
+
+/* The context of one group of heads, for every token or for one of each text, whose contexts then stand side by side. */
+static void attend(struct layers *layers, size_t group, const size_t *offsets, size_t texts, enum rows_wanted wanted)
+{
+    const struct model_folder *model = layers->model;
+    const size_t heads = layers->heads_at_once, head_size = head_size_of(layers);
+    for (size_t i = 0; i < texts; i++) {
+        const size_t first = offsets[i] - offsets[0], tokens = offsets[i + 1] - offsets[i], into = wanted == ROWS_ALL ? first : i;
+        const struct attention text = {
+            .tokens = tokens, .heads = heads, .head_size = head_size,
+            .query = wanted == ROWS_LAST ? tokens - 1 : 0, .queries = wanted == ROWS_ALL ? tokens : 1,
+            .bias = model->distance_bias ? model->distance_bias + group * heads * (2 * model->max_tokens - 1) : NULL, .reach = model->max_tokens,
+        };
+        layers->kernels->attention(&text, layers->block + first * layers->block_stride, layers->block_stride,
+                                   layers->context + into * layers->stride + group * heads * head_size, layers->stride, layers->scratch);
+    }
+}
+
+/* Moves the states of each text's first or last token to the front. */
+static void keep_wanted(const struct layers *layers, const size_t *offsets, size_t texts, enum rows_wanted wanted, float *states, size_t stride)
+{
+    for (size_t i = 0; i < texts; i++)
+        copy_rows(layers, 1, states + ((wanted == ROWS_LAST ? offsets[i + 1] - 1 : offsets[i]) - offsets[0]) * stride, stride, states + i * stride, stride);
+}
+
+static void run_layer(struct layers *layers, size_t index, const size_t *offsets, size_t texts, enum rows_wanted wanted, float *states, size_t stride)
+{
+    const struct kernels *kernels = layers->kernels;
+    const struct model_folder *model = layers->model;
+    const struct layer *packed = &layers->layer[index];
+    const struct model_layer *layer = &model->layer[index];
+    const size_t hidden = model->hidden, all_rows = offsets[texts] - offsets[0], rows = wanted == ROWS_ALL ? all_rows : texts;
+
+    for (size_t g = 0; g < layers->groups; g++) {
+        kernels->linear(&packed->qkv[g], LINEAR_STORE, all_rows, states, stride, layers->block, layers->block_stride);
+        attend(layers, g, offsets, texts, wanted);
+    }
+    if (wanted != ROWS_ALL)
+        keep_wanted(layers, offsets, texts, wanted, states, stride);
+    kernels->linear(&packed->output, LINEAR_ADD, rows, layers->context, layers->stride, states, stride);
+    kernels->layer_norm(rows, hidden, states, stride, layer->attention_gain, layer->attention_bias, model->epsilon);
+    copy_rows(layers, rows, states, stride, layers->next, layers->stride); /* the residual connection: the blocks' results are added to it */
+    for (size_t b = 0; b < layers->blocks; b++) {
+        kernels->linear(&packed->up[b], LINEAR_GELU, rows, states, stride, layers->block, layers->block_stride);
+        kernels->linear(&packed->down[b], LINEAR_ADD, rows, layers->block, layers->block_stride, layers->next, layers->stride);
+    }
+    kernels->layer_norm(rows, hidden, layers->next, layers->stride, layer->output_gain, layer->output_norm_bias, model->epsilon);
+    copy_rows(layers, rows, layers->next, layers->stride, states, stride);
+}
+
+int layers_run(struct layers *layers, const size_t *offsets, size_t texts, enum rows_wanted wanted, float *states, size_t stride, struct reason *why)
+{
+    if (reserve(layers, offsets[texts] - offsets[0], why) < 0)
+        return -1;
+    for (size_t i = 0; i < layers->model->layers; i++)
+        run_layer(layers, i, offsets, texts, i + 1 == layers->model->layers ? wanted : ROWS_ALL, states, stride);
+    return 0;
+}
