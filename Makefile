@@ -115,6 +115,7 @@ Goals
   setup            install what building and the demo take; silent when nothing is missing
   demo             setup, then all with the demo's pairs
   test             install what the tests take and run them all (TESTS='tests/edits.bats …' for some)
+  torture          the full sweeps of kills, failing calls, damaged files and hostile places (an hour or so; SWEEPS='kills …' for some)
   parity           compare with the reference implementations (MidiTok, tokenizers, sentence-transformers), in a venv of their own
   bench            time against the fastest peers, side by side
   fuzz             feed made-up files to every reader for FUZZ_SECONDS [60] each, under sanitizers
@@ -156,7 +157,7 @@ Variables (make NAME=value, or the environment)
 endef
 export HELP
 
-.PHONY: help setup demo restart clean distclean test parity bench
+.PHONY: help setup demo restart clean distclean test torture parity bench
 help:
 	@echo "$$HELP"
 
@@ -177,6 +178,9 @@ test:
 	@$(MAKE) --no-print-directory programs test-programs
 	@BUILD=$(BUILD) tests/run $(TESTS)
 
+torture: programs
+	@BUILD=$(BUILD) tests/torture/run $(SWEEPS)
+
 # The reference implementations come from PyPI, pinned, into a venv that nothing else uses.
 PEERS ?= data/peers
 parity bench: programs test-programs
@@ -189,13 +193,14 @@ restart:
 	@$(MAKE) --no-print-directory clean
 	@$(MAKE) --no-print-directory all
 
+MADE := processed_data.json errors.jsonl processing_stats.json processed_data.partial.json errors.partial.jsonl processing_stats.partial.json
 # Only what Reprise makes: the folders are the user's, and may hold other things. Not beneath a build, which holds the lock (tools/lib/build_lock.h).
 clean:
 	@if [ -f $(WORK_DIR)/lock ]; then \
 	  exec 9<$(WORK_DIR)/lock; taken=0; flock -w 0.5 -E 75 9 2>/dev/null || taken=$$?; \
 	  [ $$taken -ne 75 ] || { echo "make: $(WORK_DIR): $$(head -c 200 $(WORK_DIR)/lock) works there; stop it or wait until it is done" >&2; exit 1; }; \
-	fi; rm -rf $(addprefix $(WORK_DIR)/,plan tok emb pieces progress journal lock)
-	@rm -f $(foreach f,processed_data.json errors.jsonl processing_stats.json,"$$OUTPUT_DIR"/{$(f),$(f).bak}) "$$OUTPUT_DIR"/.record
+	fi; rm -rf $(addprefix $(WORK_DIR)/,plan tok emb pieces progress journal lock .reprise-*)
+	@rm -f $(foreach f,$(MADE),"$$OUTPUT_DIR"/{$(f),$(f).bak}) "$$OUTPUT_DIR"/.record "$$OUTPUT_DIR"/.reprise-*
 	@rmdir $(WORK_DIR) "$$OUTPUT_DIR" 2>/dev/null || true
 
 distclean: clean
