@@ -40,6 +40,7 @@ MIDITOK_FAILS = {
 }
 # What symusic reads in another way than the specification says, without refusing it.
 F7_EVENT = "F7 event: symusic reads it as one byte, the specification gives it a length"
+SHUFFLED = "more than 24 tempos or signatures, different ones at one time: symusic's sort shuffles them, the file's order counts"
 RUNNING_STATUS = "running status after a system event: symusic takes it for another of that event"
 
 
@@ -90,6 +91,16 @@ def oddities(path):
     return None
 
 
+def is_shuffled(path):
+    """Whether symusic had more than 24 global events of a kind to sort, of which different ones stand at one time."""
+    score = Score.from_midi(path.read_bytes())
+    for events, value in ((score.tempos, lambda e: e.mspq), (score.time_signatures, lambda e: (e.numerator, e.denominator)),
+                          (score.key_signatures, lambda e: (e.key, e.tonality))):
+        if len(events) > 24 and len({e.time for e in events}) < len({(e.time, value(e)) for e in events}):
+            return True
+    return False
+
+
 def variable_length(data, at):
     value = data[at] & 127
     while data[at] > 127:
@@ -105,6 +116,8 @@ def explain(path, our_error, their_error):
         for part, reason in known.items():
             if error and part in error:
                 return reason
+    if not our_error and not their_error and is_shuffled(path):
+        return SHUFFLED
     try:
         return oddities(path)
     except IndexError:
