@@ -77,12 +77,12 @@ grows() {
         "$build/tests/heavy_midi" "$kind" "$count" "$kind.mid"
         [ "$(wc -c <"$kind.mid")" -le 1048576 ]
     done
-    for name in $(tokenizations); do
-        for file in *.mid; do
-            list "$file"
+    for kind in $KINDS bars; do
+        list "$kind.mid"
+        for name in $(tokenizations); do
             read -r memory time < <(LOG_LEVEL=critical "$build/tests/peak" "$build/midi2tok" --tokenizer "$name" shard.midi heavy.tok)
-            [ "$memory" -le 65536 ] || { echo "$name, $file: $memory KB"; return 1; }
-            [ "$time" -le 1000 ] || { echo "$name, $file: $time ms"; return 1; }
+            [ "$memory" -le 65536 ] || { echo "$name, $kind: $memory KB"; return 1; }
+            [ "$time" -le 1000 ] || { echo "$name, $kind: $time ms"; return 1; }
         done
     done
 }

@@ -119,7 +119,7 @@ static int tokenize(struct work *work, struct reason *why)
     if (config->tokenization == AMT)
         return amt_encode(&work->amt, &work->midi, tokens, why) < 0 ? -1 : tok_shard_end_sequence(&work->shard, why);
     long sequences = encoder_prepare(&work->encoder, &work->tokenizer, &work->midi, why);
-    size_t most = tokens->count + MOST_TOKENS(work->file.count) * (size_t)work->shard.columns;
+    size_t most = tokens->count + MOST_TOKENS(work->file.count);
     for (long i = 0; i < sequences; i++)
         if (trained_encoder_encode(&work->trained, &work->encoder, &work->tokenizer, &work->midi, i, most, tokens, why) < 0 ||
             tok_shard_end_sequence(&work->shard, why) < 0)
