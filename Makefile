@@ -111,6 +111,7 @@ Goals
   test             install what the tests take and run them all (TESTS='tests/edits.bats …' for some)
   parity           compare with the reference implementations (MidiTok, tokenizers, sentence-transformers), in a venv of their own
   bench            time against the fastest peers, side by side
+  fuzz             feed made-up files to every reader for FUZZ_SECONDS [60] each, under sanitizers
   help             this text
 
 Variables (make NAME=value, or the environment)
@@ -244,9 +245,10 @@ $(LIBRARY) $(KERNELS):
 
 LIBS = -lcjson -lxxhash -lutf8proc -lz -lm
 # libsmf writes MIDI files. Its header takes glib's, which are no part of this project: no warnings of them.
-SMF_USERS := $(B)/tok2midi
-$(B)/tools/lib/smf_chunk.o: OBJECT_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags smf))
-$(SMF_USERS): LIBS += -lsmf -lglib-2.0
+SMF_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags smf))
+SMF_LIBS := -lsmf -lglib-2.0
+$(B)/tools/lib/smf_chunk.o: OBJECT_CFLAGS = $(SMF_CFLAGS)
+$(B)/tok2midi: LIBS += $(SMF_LIBS)
 $(ENCODING): $(KERNELS)
 $(PROGRAMS:%=$(B)/%): $(B)/%: $(B)/tools/%.o $(LIBRARY)
 $(TEST_PROGRAMS:%=$(B)/tests/%): $(B)/tests/%: $(B)/tests/%.o $(LIBRARY)

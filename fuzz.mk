@@ -35,20 +35,23 @@ $(F)/%.o: %.c
 	$(call say,CLANG,$<)
 	$(Q)clang $(FUZZ_CFLAGS) $(OBJECT_CFLAGS) -fsanitize=fuzzer-no-link $(FUZZ_QUICK) -MMD -MP -c $< -o $@
 
-$(F)/tools/lib/smf_chunk.o: OBJECT_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags smf))
-FUZZ_LIBRARY := $(patsubst %.c,$(F)/%.o,$(wildcard tools/lib/*.c))
+$(F)/tools/lib/smf_chunk.o: OBJECT_CFLAGS = $(SMF_CFLAGS)
+FUZZ_LIBRARY := $(F)/libreprise.a
+$(FUZZ_LIBRARY): $(patsubst %.c,$(F)/%.o,$(wildcard tools/lib/*.c))
+	@rm -f $@
+	$(Q)ar rcs $@ $^
 FUZZ_TOKENIZERS := $(filter tokens decoder,$(FUZZ_TARGETS))
 $(FUZZ_MIDI:%=$(F)/%): $(F)/tests/fuzz/smf_mutator.o
 $(FUZZ_TOKENIZERS:%=$(F)/%): $(F)/tests/fuzz/tokenizers.o
 $(FUZZ_TARGETS:%=$(F)/%): $(F)/%: $(F)/tests/fuzz/%.o $(FUZZ_LIBRARY)
 	$(call say,LINK,$@)
-	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ $(LIBS) -lsmf -lglib-2.0 -o $@
+	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer $(filter %.o,$^) $(FUZZ_LIBRARY) $(LIBS) $(SMF_LIBS) -o $@
 
 fuzz-replay: $(FUZZ_TARGETS:%=$(B)/fuzz/%)
 $(FUZZ_TOKENIZERS:%=$(B)/fuzz/%): $(B)/tests/fuzz/tokenizers.o
 $(FUZZ_TARGETS:%=$(B)/fuzz/%): $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(LIBRARY) $(LIBS) -lsmf -lglib-2.0 -o $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(LIBRARY) $(LIBS) $(SMF_LIBS) -o $@
 
 -include $(wildcard $(F)/tools/lib/*.d $(F)/tests/fuzz/*.d $(B)/tests/fuzz/*.d)

@@ -33,9 +33,10 @@ static void add_track(struct text_buffer *out, const struct text_buffer *events)
 static void add_events(struct text_buffer *events, const char *kind, size_t i)
 {
     static const char *const mixed[] = {"notes", "notes", "tempos", "signatures", "pedals", "bends", "programs", "notes", "programs"};
-    if (strcmp(kind, "mixed") == 0)
+    int is_mixed = strcmp(kind, "mixed") == 0; /* of few instruments: MMM repeats the time for each */
+    if (is_mixed)
         kind = mixed[i % (sizeof mixed / sizeof *mixed)];
-    char note = (char)(i * 7 % 88 + 21), low = (char)(i & 127), program = (char)(i >> 4 & 127);
+    char note = (char)(i * 7 % 88 + 21), low = (char)(i & 127), program = (char)(is_mixed ? i & 3 : i >> 4 & 127);
     if (strcmp(kind, "notes") == 0)
         text_add(events, (char[]){0, (char)0x90, note, 100, 20, note, 0}, 7);
     else if (strcmp(kind, "tempos") == 0)

@@ -119,7 +119,7 @@ static int tokenize(struct work *work, struct reason *why)
     if (config->tokenization == AMT)
         return amt_encode(&work->amt, &work->midi, tokens, why) < 0 ? -1 : tok_shard_end_sequence(&work->shard, why);
     long sequences = encoder_prepare(&work->encoder, &work->tokenizer, &work->midi, why);
-    size_t most = tokens->count + MOST_TOKENS(work->file.count) * (size_t)work->shard.columns;
+    size_t most = tokens->count + MOST_TOKENS(work->file.count);
     for (long i = 0; i < sequences; i++)
         if (trained_encoder_encode(&work->trained, &work->encoder, &work->tokenizer, &work->midi, i, most, tokens, why) < 0 ||
             tok_shard_end_sequence(&work->shard, why) < 0)
@@ -338,10 +338,18 @@ static int print_signature_of(const struct work *work)
     return 1;
 }
 
+/* A trained tokenizer is saved as it is: its model belongs to its vocabulary. */
+static int save_config(const struct work *work, const struct tokenizer_options *options, struct reason *why)
+{
+    if (!work->trained.model)
+        return tokenizer_options_save(options, &work->tokenizer, why);
+    return options->set_count > 0 ? fail(why, "a trained tokenizer is saved as it is, without --set") : atomic_file_copy(options->config, options->save, why);
+}
+
 static int run(struct work *work, const struct tokenizer_options *options, const char *reuse, int operands, char **operand)
 {
     struct reason why;
-    if (options->save && tokenizer_options_save(options, &work->tokenizer, &why) < 0) {
+    if (options->save && save_config(work, options, &why) < 0) {
         message(MESSAGE_ERROR, options->save, "%s", why.text);
         return 1;
     }

@@ -145,7 +145,7 @@ def explain(name, tokenizer, ours, theirs, tokens, programs):
 
 def programs_of(tokenizer, score):
     """Of the tracks that have a sequence of their own."""
-    return None if tokenizer.one_token_stream else get_score_programs(tokenizer.preprocess_score(score))
+    return None if tokenizer.one_token_stream else get_score_programs(tokenizer.preprocess_score(score)) or None
 
 
 def compare(program, name, tokenizer, path, folder):

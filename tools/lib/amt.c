@@ -25,32 +25,48 @@ static int by_start(const void *a, const void *b)
     return (x->order > y->order) - (x->order < y->order);
 }
 
-/* Seconds of ascending times: a walk through the tempos. */
-struct clock { const struct midi_file *file; size_t next; int32_t tick; double seconds, seconds_per_tick; };
-
-static double seconds_at(struct clock *clock, int32_t tick)
+/* When each tempo comes into force, in seconds: summed up from tempo to tempo, once for all notes. */
+static int time_tempos(struct amt_notes *notes, const struct midi_file *file, struct reason *why)
 {
-    const struct midi_file *file = clock->file;
-    if (tick < clock->tick)
-        return midi_seconds(file, tick);
-    for (; file->ticks_per_second == 0 && clock->next < file->tempo_count && file->tempos[clock->next].time <= tick; clock->next++) {
-        const struct midi_tempo *tempo = &file->tempos[clock->next];
-        clock->seconds += (tempo->time - clock->tick) * clock->seconds_per_tick;
-        clock->tick = tempo->time;
-        clock->seconds_per_tick = tempo->microseconds / 1e6 / file->ticks_per_quarter;
+    if (GROW(notes->seconds, notes->second_capacity, file->tempo_count + 1, why) < 0)
+        return -1;
+    double seconds = 0, per_tick = MIDI_DEFAULT_TEMPO / 1e6 / file->ticks_per_quarter;
+    int32_t tick = 0;
+    for (size_t i = 0; i < file->tempo_count; i++) {
+        const struct midi_tempo *tempo = &file->tempos[i];
+        seconds += (tempo->time - tick) * per_tick;
+        tick = tempo->time;
+        per_tick = tempo->microseconds / 1e6 / file->ticks_per_quarter;
+        notes->seconds[i] = seconds;
     }
-    return clock->seconds + (tick - clock->tick) * clock->seconds_per_tick;
+    return 0;
+}
+
+static double seconds_at(const struct amt_notes *notes, const struct midi_file *file, int32_t tick)
+{
+    if (file->ticks_per_second > 0)
+        return tick * (1 / file->ticks_per_second);
+    size_t begun = 0; /* tempos in force at the tick or before */
+    for (size_t low = 0, high = file->tempo_count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (file->tempos[middle].time <= tick)
+            begun = low = middle + 1;
+        else
+            high = middle;
+    }
+    if (begun == 0)
+        return tick * (MIDI_DEFAULT_TEMPO / 1e6 / file->ticks_per_quarter);
+    const struct midi_tempo *tempo = &file->tempos[begun - 1];
+    return notes->seconds[begun - 1] + (tick - tempo->time) * (tempo->microseconds / 1e6 / file->ticks_per_quarter);
 }
 
 static int gather(struct amt_notes *notes, const struct midi_file *file, struct reason *why)
 {
-    if (GROW(notes->list, notes->capacity, file->note_count, why) < 0)
+    if (GROW(notes->list, notes->capacity, file->note_count, why) < 0 || time_tempos(notes, file, why) < 0)
         return -1;
     uint32_t count = 0;
     for (size_t t = 0; t < file->track_count; t++) {
         const struct midi_track *track = &file->tracks[t];
-        double per_tick = file->ticks_per_second > 0 ? 1 / file->ticks_per_second : MIDI_DEFAULT_TEMPO / 1e6 / file->ticks_per_quarter;
-        struct clock clock = {.file = file, .seconds_per_tick = per_tick};
         int32_t first_end = INT32_MAX;
         for (size_t i = 0; i < track->note_count; i++) {
             const struct midi_note *note = &file->notes[track->first_note + i];
@@ -58,7 +74,8 @@ static int gather(struct amt_notes *notes, const struct midi_file *file, struct 
         }
         for (size_t i = 0; i < track->note_count; i++, count++) {
             const struct midi_note *note = &file->notes[track->first_note + i];
-            notes->list[count] = (struct amt_note){seconds_at(&clock, note->start), note->start + note->duration, first_end, (uint32_t)t, count, track->chunk, note->pitch, note->velocity};
+            notes->list[count] = (struct amt_note){seconds_at(notes, file, note->start), note->start + note->duration, first_end, (uint32_t)t, count,
+                                                   track->chunk, note->pitch, note->velocity};
         }
     }
     if (count > 0)
@@ -94,5 +111,6 @@ int amt_encode(struct amt_notes *notes, const struct midi_file *file, struct tok
 void amt_free(struct amt_notes *notes)
 {
     free(notes->list);
+    free(notes->seconds);
     *notes = (struct amt_notes){0};
 }

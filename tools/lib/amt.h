@@ -14,7 +14,11 @@
 #define AMT_MOST 1024
 
 /* What is kept from file to file; start with {0}. */
-struct amt_notes { struct amt_note { double start; int32_t end, track_end; uint32_t track, order; uint16_t chunk; uint8_t pitch, velocity; } *list; size_t capacity; };
+struct amt_notes {
+    struct amt_note { double start; int32_t end, track_end; uint32_t track, order; uint16_t chunk; uint8_t pitch, velocity; } *list;
+    double *seconds; /* of each tempo */
+    size_t capacity, second_capacity;
+};
 
 /* Appends the file's ids. 0, or -1 with `why`. */
 int amt_encode(struct amt_notes *notes, const struct midi_file *file, struct token_list *out, struct reason *why) __attribute__((warn_unused_result));

@@ -1,5 +1,6 @@
 /* AMT, the earlier Python system's vocabulary (amt.h): time shifts of an eighth of a second, and for each note pitch, velocity, pitch. It says neither how long a note
- * is nor which program plays it: a note lasts half a second, or until the next of its pitch, on a piano. Of a note out of the range of pitches it keeps the velocity alone: such a
+ * is nor which program plays it: notes that begin together last half a second, or until the next of one of their pitches, on a piano (they end together, since this vocabulary lists
+ * them in the order of their ends). Of a note out of the range of pitches it keeps the velocity alone: such a
  * note is lost. */
 #include "amt.h"
 #include "decoding.h"
@@ -23,12 +24,16 @@ static int is_velocity(int32_t id)
     return id >= FIRST_VELOCITY_ID && id <= LAST_VELOCITY_ID;
 }
 
-/* The note before of this pitch ends where the next begins. */
-static void cut_note(struct song_track *track, size_t note, int32_t tick)
+/* The note before of this pitch, and those that began with it, end where the next begins. */
+static void cut_notes(struct song_track *track, size_t note, int32_t tick)
 {
-    struct song_note *before = &track->notes[note];
-    if (before->time < tick && before->time + before->duration > tick)
-        before->duration = tick - before->time;
+    int32_t time = track->notes[note].time;
+    if (time == tick || time + track->notes[note].duration <= tick)
+        return;
+    while (note > 0 && track->notes[note - 1].time == time)
+        note--;
+    for (; note < track->note_count && track->notes[note].time == time; note++)
+        track->notes[note].duration = tick - time;
 }
 
 int decode_amt(struct decoding *d, const struct token_rows *rows, struct reason *why)
@@ -49,7 +54,7 @@ int decode_amt(struct decoding *d, const struct token_rows *rows, struct reason 
             continue;
         int pitch = LOWEST_PITCH + *id - FIRST_PITCH_ID, velocity = 4 * (id[1] - FIRST_VELOCITY_ID) + 2;
         if (last[pitch])
-            cut_note(&d->song->tracks[track], last[pitch] - 1, (int32_t)tick);
+            cut_notes(&d->song->tracks[track], last[pitch] - 1, (int32_t)tick);
         if (decoding_add_note(d, track, tick, LONGEST_TICKS, pitch, velocity, why) < 0)
             return -1;
         last[pitch] = d->song->tracks[track].note_count;

@@ -152,7 +152,7 @@ int smf_chunk_add(struct smf_chunks *chunks, const char *name, const struct smf_
     size_t done = 0;
     do {
         size_t slice = count - done < SLICE ? count - done : SLICE;
-        if (add_slice(chunks, done == 0 ? name : NULL, events + done, slice, done > 0 ? events[done - 1].time : 0, out, why) < 0)
+        if (add_slice(chunks, done == 0 ? name : NULL, slice > 0 ? events + done : NULL, slice, done > 0 ? events[done - 1].time : 0, out, why) < 0)
             return -1;
         done += slice;
     } while (done < count);
