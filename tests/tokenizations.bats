@@ -47,7 +47,7 @@ setup() {
         "$midi2tok" --tokenizer $tokenizer work/plan/*.midi $tokenizer.tok
         rows=$(head -c 2000 $tokenizer.tok | grep -ao '"ids":{[^}]*}' | sed 's/.*"shape":\[//; s/\].*//')
         case $tokenizer in Octuple) columns=7 ;; CPWord) columns=7 ;; MuMIDI) columns=5 ;; esac
-        [ "${rows#*,}" = $columns ]
+        [ "${rows#*,}" = "$columns" ]
         echo "$PWD/$tokenizer.tok" >reuse
         "$midi2tok" --tokenizer $tokenizer --reuse reuse work/plan/*.midi copied.tok
         cmp $tokenizer.tok copied.tok
