@@ -66,7 +66,7 @@ static int open_source(struct source *source, enum shard_kind kind, const struct
     source->n_tokens = shard_tensor(shard, "n_tokens", SHARD_I32, shape);
     source->embedding = shard_tensor(shard, "embedding", SHARD_F32, shape);
     source->dimension = shape[1];
-    return source->embedding && source->n_tokens ? 0 : fail(why, "a tensor is missing");
+    return source->embedding && source->n_tokens ? 0 : fail(why, "no embeddings in f32; checkpoints hold no others (TEXT_OUTPUT, EMBEDDING_TYPE)");
 }
 
 static void add_statement(struct text_buffer *out, const struct source *source, struct hash key, struct hash check)

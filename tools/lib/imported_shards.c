@@ -57,8 +57,8 @@ static int write_texts(struct imported_shards *shards, const char *path, struct 
 {
     text_add_string(&shards->records, "]");
     const struct shard_tensor tensors[] = {
-        {.name = "embedding", .type = SHARD_F32, .dimensions = 2, .shape = {shards->count, shards->dimension}, .values = shards->rows.bytes},
         {.name = "n_tokens", .type = SHARD_I32, .dimensions = 1, .shape = {shards->count, 1}, .values = shards->n_tokens.bytes},
+        {.name = "embedding", .type = SHARD_F32, .dimensions = 2, .shape = {shards->count, shards->dimension}, .values = shards->rows.bytes},
     };
     return shards->records.failed ? fail(why, "out of memory")
                                   : shard_write(path, shard_format(SHARD_OF_TEXT), shards->signature, shards->records.bytes, tensors, 2, why);

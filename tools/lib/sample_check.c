@@ -62,7 +62,7 @@ static int rows_differ(const struct shard *shard, const struct sample *samples, 
     uint64_t shape[2];
     const float *made = shard_tensor(shard, "embedding", SHARD_F32, shape);
     if (!made)
-        return fail(why, "a tensor is missing");
+        return fail(why, "checkpoints hold embeddings in f32; TEXT_OUTPUT or EMBEDDING_TYPE asks for others");
     for (size_t i = 0; i < count; i++) {
         const float *stated = (const float *)(const void *)samples[i].item->row.bytes, *row = made + i * shape[1];
         if (samples[i].item->dimension != shape[1]) {

@@ -15,8 +15,10 @@ static const char file[] = "tokenizer.json: normalizer";
 
 enum { STEPS = 32 };
 
+enum step_kind { BERT, LOWER_CASE, STRIP, PREPEND, REPLACE, REPLACE_SPACES, REPLACE_BLANKS, PRECOMPILED };
+
 struct step {
-    enum { BERT, LOWER_CASE, STRIP, PREPEND, REPLACE, REPLACE_SPACES, REPLACE_BLANKS, PRECOMPILED } kind;
+    enum step_kind kind;
     struct bert_normalizer *bert;
     struct charsmap *charsmap;
     int left, right;     /* STRIP */
@@ -74,7 +76,7 @@ static int read_step(const cJSON *spec, const char *type, const struct bert_rule
     size_t kind = 0;
     while (kind < sizeof names / sizeof *names && strcmp(names[kind], type) != 0)
         kind++;
-    step->kind = (int)kind;
+    step->kind = (enum step_kind)kind;
     switch (kind) {
     case BERT: return read_bert(spec, bert, step, why);
     case LOWER_CASE: return 0;

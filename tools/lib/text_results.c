@@ -6,7 +6,7 @@
 
 int text_results_open(const struct shard *emb, struct text_results *results, struct reason *why)
 {
-    static const struct { const char *name; int kind; enum shard_type type; } known[] = {
+    static const struct { const char *name; enum result_kind kind; enum shard_type type; } known[] = {
         {"embedding", RESULT_EMBEDDING, SHARD_F32}, {"embedding", RESULT_EMBEDDING, SHARD_F16}, {"states", RESULT_STATES, SHARD_F32},
         {"states", RESULT_STATES, SHARD_F16},       {"ids", RESULT_IDS, SHARD_I32},
     };

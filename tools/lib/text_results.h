@@ -6,8 +6,10 @@
 #include "shard.h"
 #include "text_buffer.h"
 
+enum result_kind { RESULT_EMBEDDING, RESULT_STATES, RESULT_IDS };
+
 struct text_results {
-    enum { RESULT_EMBEDDING, RESULT_STATES, RESULT_IDS } kind;
+    enum result_kind kind;
     const void *values;     /* [rows, width] */
     enum shard_type type;
     uint64_t width;

@@ -16,8 +16,10 @@ static const char file[] = "tokenizer.json: pre_tokenizer";
 enum { STEPS = 16, CODE_POINTS = 0x110000 };
 enum prepend { PREPEND_ALWAYS, PREPEND_FIRST, PREPEND_NEVER };
 
+enum step_kind { BERT, WHITE_SPACE, METASPACE, BYTE_LEVEL };
+
 struct step {
-    enum { BERT, WHITE_SPACE, METASPACE, BYTE_LEVEL } kind;
+    enum step_kind kind;
     char replacement[8]; /* METASPACE: of a space */
     enum prepend prepend;
     int split;           /* METASPACE: at the replacement; BYTE_LEVEL: by its pattern */
@@ -72,7 +74,7 @@ static int read_step(const cJSON *spec, const char *type, struct step *step, str
     for (size_t kind = 0; kind < sizeof names / sizeof *names; kind++) {
         if (strcmp(names[kind], type) != 0)
             continue;
-        step->kind = (int)kind;
+        step->kind = (enum step_kind)kind;
         if (kind == METASPACE)
             return read_metaspace(spec, step, why);
         if (kind == BYTE_LEVEL)
