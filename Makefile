@@ -107,7 +107,7 @@ Goals
   demo             setup, then all with the demo's pairs
   test             install what the tests take and run them all (TESTS='tests/edits.bats …' for some)
   parity           compare with the reference implementations (MidiTok, tokenizers, sentence-transformers), in a venv of their own
-  bench            time against the fastest peers, side by side
+  bench            time against the fastest peers, side by side (BENCH="minilm caption int8 1" for some)
   help             this text
 
 Variables (make NAME=value, or the environment)
