@@ -14,9 +14,9 @@
 static int set_max_tokens(struct model_folder *model, double limit, struct reason *why)
 {
     const size_t most = model->positions - (size_t)(model->padding + 1);
-    if (limit && limit < 3)
+    if (limit != 0 && limit < 3)
         return fail(why, "a text may have %g tokens; 3 are the least", limit);
-    model->max_tokens = limit && limit < (double)most ? (size_t)limit : most;
+    model->max_tokens = limit != 0 && limit < (double)most ? (size_t)limit : most;
     return 0;
 }
 
@@ -24,9 +24,9 @@ static int set_max_tokens(struct model_folder *model, double limit, struct reaso
 static int set_max_ids(struct model_folder *model, double limit, struct reason *why)
 {
     enum { UNLIMITED = 1 << 20 };
-    if (limit && limit < 3)
+    if (limit != 0 && limit < 3)
         return fail(why, "a text may have %g tokens; 3 are the least", limit);
-    model->max_tokens = limit && limit < UNLIMITED ? (size_t)limit : UNLIMITED;
+    model->max_tokens = limit != 0 && limit < UNLIMITED ? (size_t)limit : UNLIMITED;
     return 0;
 }
 
