@@ -10,8 +10,11 @@ TOK_DIR = $(WORK_DIR)/tok/$(TOK_SIGNATURE)
 EMB_DIR = $(WORK_DIR)/emb/$(EMB_SIGNATURE)
 OUTPUT_FILES := processed_data.json errors.jsonl processing_stats.json
 
+# What tokens of ABC notation depend on, where it is installed.
+ABC2MIDI := $(firstword $(wildcard $(addsuffix /abc2midi,$(subst :, ,$(PATH)))))
 # The settings whose values are recorded, with what depends on them (tokens, embeddings, or the plan itself): `make why` compares them by name.
-RECORDED := tok:TOKENIZER $(addprefix emb:,MODEL PRECISION POOLING NORMALIZE) \
+RECORDED := $(addprefix tok:,TOKENIZER TOKENIZER_CONFIG LENIENT) \
+  $(addprefix emb:,MODEL PRECISION POOLING NORMALIZE PROMPT TRUNCATE_DIM TEXT_OUTPUT EMBEDDING_TYPE) \
   $(addprefix plan:,INPUT BATCH_SIZE CHECKPOINT_INTERVAL MIDI_FIELD TEXT_FIELD OUTPUT_DIR)
 
 # plan's makefile holds the pieces, what each is made of, and the two signatures. Every make plans anew, before anything else, and has a
@@ -27,10 +30,11 @@ building := $(if $(findstring n,$(flags))$(findstring q,$(flags)),,$(filter $(bu
 anew := $(findstring B,$(flags))
 ifndef MAKE_RESTARTS
 $(shell rm -f $(PLAN_MK))
-$(PLAN_MK): $(DATA_PROGRAMS) FORCE
+$(PLAN_MK): $(DATA_PROGRAMS) FORCE | $(if $(filter 1,$(USE_GPU)),$(CUDA_LIBRARY))
 	@[ -d "$$MODEL" ] || { echo "make: MODEL=$$MODEL: no such folder; run 'make setup' for the default model" >&2; exit 1; }
-	@$(B)/plan --tok $(call quote,$(MIDI2TOK)) --emb $(call quote,$(TEXT2EMB)) --piece $(B)/combine \
-	  $(DATA_PROGRAMS:%=--depends %) --depends "$$MODEL" --batch-size "$$BATCH_SIZE" --checkpoint-interval "$$CHECKPOINT_INTERVAL" \
+	@$(B)/plan --tok $(call quote,$(MIDI2TOK)) --emb $(call quote,$(TEXT2EMB_SIGNATURE)) --piece $(B)/combine \
+	  $(DATA_PROGRAMS:%=--depends %) $(ABC2MIDI:%=--depends %) --depends "$$MODEL" $(if $(TOKENIZER_CONFIG),--depends "$$TOKENIZER_CONFIG") \
+	  --batch-size "$$BATCH_SIZE" --checkpoint-interval "$$CHECKPOINT_INTERVAL" \
 	  $(RECORDED:%=--setting %) --midi-field "$$MIDI_FIELD" --text-field "$$TEXT_FIELD" --output "$$OUTPUT_DIR" --output-settings '$(OUTPUT_FILES)' \
 	  $(if $(building),--build-of $(MAKE_PROCESS),--look) $(if $(anew),--anew) --makefile $@ "$$INPUT" $(WORK_DIR)
 endif
@@ -39,8 +43,30 @@ include $(PLAN_MK)
 $(TOK_DIR)/%.tok:
 	$(Q)$(MIDI2TOK) $(if $(anew),,--reuse $(PLAN)/$*.midi-reuse) $(PLAN)/$*.midi $@
 
+# With USE_GPU=1 one process a GPU makes all missing shards of texts, each written as it finishes; the jobs of midi2tok go on beside it. A shard waits for these
+# processes (they are no targets of one grouped rule, which for n targets takes n² memory: 100 GB for 45,000), and is then there or has failed.
+ifeq ($(USE_GPU)$(if $(building),build)$(if $(MAKE_RESTARTS),planned),1buildplanned)
+missing_texts := $(if $(anew),$(sort $(TEXT_SHARDS)),$(filter-out $(patsubst $(EMB_DIR)/%.emb,%,$(wildcard $(EMB_DIR)/*.emb)),$(sort $(TEXT_SHARDS))))
+ifneq ($(if $(OUTPUTS_CURRENT),,$(missing_texts)),)
+gpu_count := $(shell export MODEL=$(call quote,$(MODEL)) LOG_LEVEL='$(LOG_LEVEL)'; $(TEXT2EMB) --gpus)
+$(if $(gpu_count),,$(error stopped))
+endif
+endif
+gpus := $(if $(filter-out 0,$(gpu_count)),$(wordlist 1,$(gpu_count),0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15))
+
+ifneq ($(gpus),)
+$(file >$(PLAN)/gpu.shards,$(missing_texts))
+.PHONY: $(gpus:%=gpu-%)
+# It names what failed by itself; the other shards are no worse for it.
+$(gpus:%=gpu-%): gpu-%:
+	$(Q)$(TEXT2EMB) --gpu $* --part $*/$(words $(gpus)) --expect $(EMB_SIGNATURE) --shards $(PLAN)/gpu.shards $(PLAN) $(EMB_DIR) || :
+
+$(missing_texts:%=$(EMB_DIR)/%.emb): | $(gpus:%=gpu-%)
+	$(Q)[ -e $@ ]
+else
 $(EMB_DIR)/%.emb:
 	$(Q)$(TEXT2EMB) $(if $(anew),,--reuse $(PLAN)/$*.text-reuse) --expect $(EMB_SIGNATURE) $(PLAN)/$*.text $@
+endif
 
 $(WORK_DIR)/pieces/%.piece:
 	$(Q)$(B)/combine --tok $(filter %.tok,$|) --emb $(filter %.emb,$|) $(PLAN)/$*.pairs $@

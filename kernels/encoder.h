@@ -17,8 +17,8 @@
 struct model_folder; /* tools/lib/model_folder.h: configuration and mapped weights */
 struct encoder;
 
-/* Of the calculation, the lowest last. What bf16 and int8 mean is said in kernels/cpu/reduced.h. */
-enum precision { PRECISION_F32, PRECISION_BF16, PRECISION_INT8, PRECISIONS };
+/* Of the calculation, the lowest last. What bf16 and int8 mean on a CPU is said in kernels/cpu/reduced.h, on a GPU in kernels/cuda; f16 is for GPUs, int8 for CPUs. */
+enum precision { PRECISION_F32, PRECISION_F16, PRECISION_BF16, PRECISION_INT8, PRECISIONS };
 
 const char *precision_name(enum precision precision);
 int precision_from_name(const char *name); /* -1: there is none of that name */
@@ -44,15 +44,15 @@ void encoder_close(struct encoder *encoder);
  * Promise: as above, a text's embedding has the same bits whatever its neighbours are (of the same kind of device and version of CUDA; how products see to it says
  * kernels/cuda/matmul.h). In f32 it differs from the CPU's by rounding alone, 1e-5 at most, and counts as the same. */
 
-enum gpu_precision { GPU_F32, GPU_F16, GPU_BF16 };
 enum { GPU_SLOTS = 3, GPU_NO_MEMORY = -2 };
 
 struct gpu_encoder;
 
-/* The number of GPUs that can be used for this model; 0 with `why`: no library (built without CUDA, or CUDA is not installed), no device, or a model that is not known there. */
-int gpu_count(const struct model_folder *model, struct reason *why);
+/* The number of GPUs that can be used for this model and precision; 0 with `why`: no library (built without CUDA, or CUDA is not installed), no device, or something
+ * that is not known there. */
+int gpu_count(const struct model_folder *model, enum precision precision, struct reason *why);
 /* Copies the weights to GPU number `device`. NULL with `why`. The model must outlive the encoder. */
-struct gpu_encoder *gpu_encoder_open(const struct model_folder *model, int device, enum gpu_precision precision, struct reason *why) __attribute__((warn_unused_result));
+struct gpu_encoder *gpu_encoder_open(const struct model_folder *model, int device, enum precision precision, struct reason *why) __attribute__((warn_unused_result));
 /* Begins a batch in a free slot; the arguments as in encoder_forward, and not needed afterwards. 0; -1 with `why`; GPU_NO_MEMORY with `why`: nothing is begun, a smaller batch may do. */
 int gpu_encoder_begin(struct gpu_encoder *encoder, unsigned slot, const int32_t *ids, const size_t *offsets, size_t texts, struct reason *why)
     __attribute__((warn_unused_result));

@@ -32,7 +32,7 @@ struct gpu_encoder {
 /* The library beside this program, whatever folder it was called from and whatever LD_LIBRARY_PATH says. Once loaded it stays. */
 static const struct cuda_functions *load_library(struct reason *why)
 {
-    static const struct cuda_functions *functions;
+    static const struct cuda_functions *functions; /* of the library that was loaded, which stays */
     char path[4096 + 32];
     if (functions)
         return functions;
@@ -116,9 +116,13 @@ static void describe(const struct model_folder *model, struct description *descr
 
 /* ---- what encoder.h promises ---- */
 
-int gpu_count(const struct model_folder *model, struct reason *why)
+int gpu_count(const struct model_folder *model, enum precision precision, struct reason *why)
 {
     struct description description;
+    if (precision == PRECISION_INT8) {
+        fail(why, "a GPU computes in f32, f16 and bf16, not in int8");
+        return 0;
+    }
     const struct cuda_functions *functions = load_library(why);
     if (!functions)
         return 0;
@@ -126,9 +130,11 @@ int gpu_count(const struct model_folder *model, struct reason *why)
     return functions->check(&description.cuda, why) < 0 ? 0 : functions->devices(why);
 }
 
-struct gpu_encoder *gpu_encoder_open(const struct model_folder *model, int device, enum gpu_precision precision, struct reason *why)
+struct gpu_encoder *gpu_encoder_open(const struct model_folder *model, int device, enum precision precision, struct reason *why)
 {
-    static const enum cuda_precision precisions[] = {[GPU_F32] = CUDA_PRECISION_F32, [GPU_F16] = CUDA_PRECISION_F16, [GPU_BF16] = CUDA_PRECISION_BF16};
+    static const enum cuda_precision precisions[PRECISIONS] = {[PRECISION_F16] = CUDA_PRECISION_F16, [PRECISION_BF16] = CUDA_PRECISION_BF16};
+    if (gpu_count(model, precision, why) == 0)
+        return NULL;
     const struct cuda_functions *functions = load_library(why);
     struct gpu_encoder *encoder = functions ? calloc(1, sizeof *encoder) : NULL;
     if (!encoder) {

@@ -236,8 +236,8 @@ END
 @test "wrong usage: unknown names are refused with the accepted ones, exit status 2" {
     run -2 --separate-stderr embed --pooling median a b
     [[ $stderr == *"POOLING=median: unknown; accepted: cls, max, mean,"* ]]
-    run -2 --separate-stderr embed --precision f16 a b
-    [[ $stderr == *"PRECISION=f16: unknown; accepted: f32, bf16, int8"* ]]
+    run -2 --separate-stderr embed --precision f8 a b
+    [[ $stderr == *"PRECISION=f8: unknown; accepted: f32, f16, bf16, int8"* ]]
     run -2 embed --normalize 2 a b
     run -2 embed --batch-size 0 a b
     run -2 embed only-one

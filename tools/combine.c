@@ -20,6 +20,7 @@
 #include "lib/plan_record.h"
 #include "lib/shard.h"
 #include "lib/text_buffer.h"
+#include "lib/text_results.h"
 #include "lib/work_files.h"
 
 static const char usage[] =
@@ -36,19 +37,15 @@ static const char piece_form[] = "combine 2: one JSON item a line, shortest floa
 struct joining {
     const struct shard *tok, *emb;
     struct item_tokens tokens;
-    const float *embedding; /* [n, d] */
-    uint64_t dimension;
+    struct text_results results;
     struct text_buffer body, errors, decoded;
     struct piece_counts counts;
 };
 
 static int open_tensors(struct joining *joining, struct reason *why)
 {
-    uint64_t shape[2];
-    joining->embedding = shard_tensor(joining->emb, "embedding", SHARD_F32, shape);
-    joining->dimension = shape[1];
-    if (!joining->embedding)
-        return fail(why, "a tensor is missing");
+    if (text_results_open(joining->emb, &joining->results, why) < 0)
+        return -1;
     if (item_tokens_open(joining->tok, &joining->tokens, why) < 0)
         return -1;
     return shard_items(joining->tok) == shard_items(joining->emb) ? 0 : fail(why, "tokens and embeddings are of different shards");
@@ -83,16 +80,19 @@ static int add_text_features(struct joining *joining, size_t item, const struct 
 {
     struct text_buffer *body = &joining->body, cleaned = {0};
     text_clear(&joining->decoded);
-    if (json_decode_string(pair->text, &joining->decoded) < 0 || joining->decoded.failed ||
-        clean_text(joining->decoded.bytes, joining->decoded.count, &cleaned, why) < 0)
+    if (json_decode_string(pair->text, &joining->decoded) < 0)
+        return fail(why, "a text that is none");
+    if (joining->decoded.failed)
+        return fail(why, "out of memory");
+    if (clean_text(joining->decoded.bytes, joining->decoded.count, &cleaned, why) < 0)
         return -1;
     text_add_string(body, "{\"original_text\":");
     add_span(body, pair->text);
     text_add_string(body, ",\"cleaned_text\":");
     text_add_json_string(body, cleaned.bytes ? cleaned.bytes : "", cleaned.count);
     text_free(&cleaned);
-    text_add_string(body, ",\"embedding\":");
-    add_embedding(body, joining->embedding + item * joining->dimension, joining->dimension);
+    text_add_string(body, ",");
+    add_text_result(body, &joining->results, item);
     text_add_string(body, "}");
     return 0;
 }
@@ -151,7 +151,7 @@ static int join_pairs(struct joining *joining, struct pair_list *pairs, struct r
         return -1;
     if (joining->counts.pairs != shard_items(joining->tok))
         return fail(why, "fewer pairs than tokens and embeddings");
-    joining->counts.embedding_size = joining->dimension;
+    joining->counts.embedding_size = joining->results.width;
     return joining->body.failed || joining->errors.failed || joining->decoded.failed ? fail(why, "out of memory") : 0;
 }
 
@@ -228,15 +228,15 @@ end:
 
 /* ---- what is finished, beside a build that goes on ---- */
 
-/* Whether the piece of this shard is there, or can be made now. A piece appears whole under the hash of its contents' names, so a build at work that makes
+/* Whether the piece of this shard is there, or can be made now: 1 or 0, -1 with `why`. A shard that cannot be joined is reported, and the others are. A piece appears whole under the hash of its contents' names, so a build at work that makes
  * the same one is not disturbed. */
-static int piece_ready(const char *work, const struct plan_record *plan, const struct shard_names *shard)
+static int piece_ready(const char *work, const struct plan_record *plan, const struct shard_names *shard, struct reason *why)
 {
     char *piece = piece_file(work, shard->piece), *pairs = list_file(work, shard->piece, "pairs");
     char *tok = shard_file(work, SHARD_OF_MIDI, plan->tok, shard->midi), *emb = shard_file(work, SHARD_OF_TEXT, plan->emb, shard->text);
-    int ready = 0;
-    if (piece && pairs && tok && emb)
-        ready = access(piece, F_OK) == 0 || (access(tok, F_OK) == 0 && access(emb, F_OK) == 0 && join_shard(tok, emb, pairs, piece) == 0);
+    int ready = is_there(piece, why);
+    if (ready == 0 && (ready = is_there(tok, why)) > 0 && (ready = is_there(emb, why)) > 0)
+        ready = pairs ? join_shard(tok, emb, pairs, piece) == 0 : fail(why, "out of memory");
     free(piece);
     free(pairs);
     free(tok);
@@ -254,16 +254,18 @@ static int join_finished(const char *work, const char *plan_path, const char *li
         message(MESSAGE_ERROR, NULL, "%s", why.text);
         return 1;
     }
-    for (size_t i = 0; i < plan.shard_count; i++) {
-        if (!piece_ready(work, &plan, &plan.shards[i]))
+    int ready = 0;
+    for (size_t i = 0; ready >= 0 && i < plan.shard_count; i++) {
+        ready = piece_ready(work, &plan, &plan.shards[i], &why);
+        if (ready <= 0)
             continue;
         hash_to_hex(plan.shards[i].piece, hex);
         text_printf(&names, "%s\n", hex);
     }
     plan_record_free(&plan);
-    struct atomic_file *file = names.failed ? NULL : atomic_file_open(list, &why);
-    if (names.failed)
-        fail(&why, "out of memory");
+    if (ready >= 0 && names.failed)
+        ready = fail(&why, "out of memory");
+    struct atomic_file *file = ready < 0 ? NULL : atomic_file_open(list, &why);
     if (file)
         atomic_file_write(file, names.bytes, names.count);
     int result = file ? atomic_file_commit(file, &why) : -1;
@@ -309,8 +311,8 @@ int main(int argc, char **argv)
         case PIECES: pieces = optarg; break;
         case FINISHED: finished = optarg; break;
         case SIGNATURE: return print_signature();
-        case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
-        case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
+        case HELP: fputs(usage, stdout); return print_end() < 0;
+        case VERSION: print_version(); return print_end() < 0;
         default: return 2;
         }
     }

@@ -270,7 +270,10 @@ static int write_plan_mk(const struct plan *plan, const char *outputs, int curre
     char *path = NULL;
     text_printf(&text, "# Written by plan%s; rules.mk says what is done with it.\n", plan->look ? " to look" : "");
     text_printf(&text, "TOK_SIGNATURE := %s\nEMB_SIGNATURE := %s\n", plan->signatures[TOK], plan->signatures[EMB]);
-    text_printf(&text, "OUTPUTS_HASH := %s\nOUTPUTS_CURRENT := %s\nPIECES :=", outputs, current ? "yes" : "");
+    text_printf(&text, "TEXT_SHARDS :=");
+    for (size_t i = 0; i < plan->shard_count; i++)
+        add_hash(&text, " \\\n", plan->shards[i].text, "");
+    text_printf(&text, "\nOUTPUTS_HASH := %s\nOUTPUTS_CURRENT := %s\nPIECES :=", outputs, current ? "yes" : "");
     for (size_t i = 0; i < plan->shard_count; i++)
         add_hash(&text, " \\\n$(WORK_DIR)/pieces/", plan->shards[i].piece, ".piece");
     text_add_string(&text, "\n");
@@ -369,7 +372,9 @@ static int make_plan(struct plan *plan, struct reason *why)
     if (write_record(plan, &record, outputs, why) < 0)
         return -1;
     hash_to_hex(outputs, hex);
-    int current = !plan->anew && plan->output && output_record_is_current(plan->output, hex);
+    int current = !plan->anew && plan->output && output_record_is_current(plan->output, hex, NULL) > 0; /* in doubt they are put together again */
+    if (current && !plan->look && run_keep(plan->work, &record, why) < 0)
+        return -1;
     if (!current && !plan->look && run_start(plan->work, plan->input, hex, &record, plan->known, plan->anew, why) < 0)
         return -1;
     if (!current)
@@ -451,8 +456,8 @@ int main(int argc, char **argv)
             break;
         case ANEW: plan.anew = 1; break;
         case LOOK: plan.look = 1; break;
-        case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
-        case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
+        case HELP: fputs(usage, stdout); return print_end() < 0;
+        case VERSION: print_version(); return print_end() < 0;
         default: return 2;
         }
     }

@@ -1,15 +1,21 @@
 /* text2emb: texts to embeddings.
  *
- * IN is a text file, one text a line, and OUT a NumPy file (.npy, float32 [lines, dimension]); or, where OUT ends in .emb, IN is a shard list of
- * plan's (item_list.h) and OUT a shard (shard.h). With --output ids, OUT holds the token ids instead: a JSON list a line. In a shard a text that cannot be
+ * IN is a text file, one text a line, and OUT a NumPy file (.npy, [lines, dimension]); or, where OUT ends in .emb, IN is a shard list of
+ * plan's (item_list.h) and OUT a shard (shard.h). With --output tokens, OUT holds the last layer's states of every token, line behind line ([tokens, hidden]); with --output ids
+ * the token ids: of a text file, a JSON list a line. In a shard a text that cannot be
  * embedded is quarantined: it keeps its place, with the reason. In a text file such a line is an error, because a .npy has no place for a reason. */
 #include <getopt.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "../kernels/encoder.h"
 #include "lib/atomic_file.h"
+#include "lib/gpu_batches.h"
+#include "lib/gpu_pipeline.h"
+#include "lib/half_floats.h"
 #include "lib/hash.h"
 #include "lib/item_guard.h"
 #include "lib/message.h"
@@ -17,6 +23,7 @@
 #include "lib/numbers.h"
 #include "lib/progress.h"
 #include "lib/reuse.h"
+#include "lib/shard_files.h"
 #include "lib/text_buffer.h"
 #include "lib/text_shard.h"
 #include "lib/text_tokenizer.h"
@@ -30,15 +37,25 @@ enum { LINES_AT_A_TIME = 4096 }; /* of a text file: what is held in memory, and 
 
 static const char usage[] =
     "usage: text2emb --model FOLDER [options] IN OUT [IN OUT ...]\n"
+    "       text2emb --model FOLDER [options] --shards FILE PLAN SHARDS\n"
     "Embeds the texts of IN, one a line, into OUT (.npy), or, if OUT ends in .emb, a shard list IN into a shard OUT.\n"
-    "  --model FOLDER    a sentence encoder: config.json, model.safetensors, vocab.txt, and sentence-transformers' files\n"
+    "  --model FOLDER    a sentence encoder: config.json, model.safetensors, tokenizer.json or vocab.txt, and sentence-transformers' files\n"
     "  --pooling NAME    cls, max, mean, mean_sqrt_len_tokens, weightedmean or lasttoken (as the folder says)\n"
     "  --normalize 0|1   whether embeddings get length 1 (as the folder says)\n"
-    "  --precision NAME  of the calculation: f32 (the default), bf16 or int8; the next higher one where the machine lacks the instructions\n"
+    "  --precision NAME  of the calculation: f32 (the default), bf16 or int8; the next higher one where the machine lacks the instructions. On a GPU: f32, f16 or bf16\n"
     "  --batch-size N    texts at a time, and between reports of progress (32); the result does not depend on it\n"
-    "  --output WHAT     embeddings (the default), or ids: the token ids of each line, as a JSON list a line\n"
+    "  --prompt TEXT     put before every text: the name of one of the folder's prompts, or else the prompt itself (as the folder says)\n"
+    "  --truncate-dim N  keep the first N numbers of an embedding (all); with --normalize 1 they get length 1 again\n"
+    "  --output WHAT     embeddings (the default); tokens: the last layer's states of every token; or ids: token ids, of a text file as a JSON list a line\n"
+    "  --type NAME       of the numbers in OUT: f32 (the default) or f16\n"
     "  --reuse FILE      finished shards, one a line: embeddings that they hold are copied\n"
     "  --expect HASH     the signature that OUT is named after: another one (the model was changed meanwhile) is an error\n"
+    "  --gpu N           embed on GPU number N; if it cannot be used: a warning, then the CPU\n"
+    "  --require-gpu     … then an error\n"
+    "  --threads N       that tokenize and write beside a GPU (as many as there are processors, at most 8)\n"
+    "  --gpus            print how many GPUs can be used for this model and precision; if none, say why\n"
+    "  --shards FILE     names in FILE: for each N, the shard SHARDS/N.emb from PLAN/N.text, with PLAN/N.text-reuse as --reuse\n"
+    "  --part I/N        of those, number I (from 0) of every N\n"
     "  --signature       print the hash of everything but the input that decides the output\n"
     "  --help, --version\n";
 
@@ -47,8 +64,9 @@ struct options {
     struct model_settings settings;
     struct guard_limits limits;
     enum precision wanted, precision; /* that is asked for, and that this machine computes in */
-    size_t batch;
-    int ids, signature;
+    size_t batch, gpu, threads;
+    struct shard_selection selection; /* list NULL: the operands are pairs of files */
+    int signature, on_gpu, require_gpu, count_gpus;
 };
 
 /* ---- options ---- */
@@ -57,10 +75,25 @@ static int read_precision(const char *value, struct options *options)
 {
     const int wanted = precision_from_name(value);
     if (wanted < 0)
-        return usage_error("PRECISION=%s: unknown; accepted: f32, bf16, int8", value);
+        return usage_error("PRECISION=%s: unknown; accepted: f32, f16, bf16, int8", value);
     options->wanted = (enum precision)wanted;
-    options->precision = encoder_precision(options->wanted);
     return 0;
+}
+
+/* On a GPU a precision is what it says; there is no other signature to fall back to. */
+static void choose_precision(struct options *options)
+{
+    const int on_gpu = (options->on_gpu || options->count_gpus) && options->wanted != PRECISION_INT8;
+    options->precision = on_gpu ? options->wanted : encoder_precision(options->wanted);
+}
+
+/* "I/N" */
+static int read_part(const char *value, struct shard_selection *selection)
+{
+    int end = 0;
+    if (sscanf(value, "%zu/%zu%n", &selection->part, &selection->parts, &end) == 2 && !value[end] && value[0] != '-' && selection->part < selection->parts)
+        return 0;
+    return usage_error("--part %s: I/N is needed, I from 0 to N - 1", value);
 }
 
 /* Said once in a build: by the call that asks for the signature, not by each that is told it. */
@@ -85,13 +118,36 @@ static int read_choice(const char *name, const char *value, struct options *opti
     if (strcmp(name, "precision") == 0)
         return read_precision(value, options);
     if (strcmp(name, "output") == 0) {
-        options->ids = options->settings.ids_only = strcmp(value, "ids") == 0;
-        return options->ids || strcmp(value, "embeddings") == 0 ? 0 : usage_error("--output %s: unknown; accepted: embeddings, ids", value);
+        static const char *const names[] = {[MODEL_EMBEDDINGS] = "embeddings", [MODEL_STATES] = "tokens", [MODEL_IDS] = "ids"};
+        for (int i = 0; i < 3; i++)
+            if (strcmp(names[i], value) == 0) {
+                options->settings.result = (enum model_result)i;
+                return 0;
+            }
+        return usage_error("TEXT_OUTPUT=%s: unknown; accepted: embeddings, tokens, ids", value);
     }
+    if (strcmp(name, "type") == 0) {
+        options->settings.half = strcmp(value, "f16") == 0;
+        return options->settings.half || strcmp(value, "f32") == 0 ? 0 : usage_error("EMBEDDING_TYPE=%s: unknown; accepted: f32, f16", value);
+    }
+    if (strcmp(name, "truncate-dim") == 0)
+        return whole_number(value, 1, 1 << 20, &options->settings.truncate_dim) == 0 ? 0 : usage_error("TRUNCATE_DIM=%s: a whole number from 1 is needed", value);
     if (strcmp(name, "batch-size") == 0)
         return whole_number(value, 1, 1 << 20, &options->batch) == 0 ? 0
                    : usage_error("BATCH_SIZE=%s: a whole number from 1 to %d is needed", value, 1 << 20);
-    if (strcmp(name, "reuse") == 0)
+    if (strcmp(name, "gpu") == 0) {
+        options->on_gpu = 1;
+        return whole_number(value, 0, 1023, &options->gpu) == 0 ? 0 : usage_error("--gpu %s: a GPU's number is needed, from 0", value);
+    }
+    if (strcmp(name, "threads") == 0)
+        return whole_number(value, 1, 64, &options->threads) == 0 ? 0 : usage_error("--threads %s: a whole number from 1 to 64 is needed", value);
+    if (strcmp(name, "part") == 0)
+        return read_part(value, &options->selection);
+    if (strcmp(name, "shards") == 0)
+        options->selection.list = value;
+    else if (strcmp(name, "prompt") == 0)
+        options->settings.prompt = value;
+    else if (strcmp(name, "reuse") == 0)
         options->reuse = value;
     else if (strcmp(name, "expect") == 0)
         options->expected = value;
@@ -103,11 +159,14 @@ static int read_choice(const char *name, const char *value, struct options *opti
 /* 0, or the exit status with which main ends; -1: end well, all is said. */
 static int read_options(int argc, char **argv, struct options *options)
 {
-    enum { SIGNATURE = 1, HELP, VERSION };
+    enum { SIGNATURE = 1, REQUIRE_GPU, GPUS, HELP, VERSION };
     static const struct option known[] = {
         {"model", required_argument, NULL, 0},     {"pooling", required_argument, NULL, 0},    {"normalize", required_argument, NULL, 0},
         {"precision", required_argument, NULL, 0}, {"batch-size", required_argument, NULL, 0}, {"output", required_argument, NULL, 0},
-        {"reuse", required_argument, NULL, 0},     {"expect", required_argument, NULL, 0},
+        {"reuse", required_argument, NULL, 0},     {"expect", required_argument, NULL, 0},     {"prompt", required_argument, NULL, 0},
+        {"truncate-dim", required_argument, NULL, 0}, {"type", required_argument, NULL, 0},
+        {"gpu", required_argument, NULL, 0},       {"threads", required_argument, NULL, 0},    {"shards", required_argument, NULL, 0},
+        {"part", required_argument, NULL, 0},      {"require-gpu", no_argument, NULL, REQUIRE_GPU}, {"gpus", no_argument, NULL, GPUS},
         {"signature", no_argument, NULL, SIGNATURE}, {"help", no_argument, NULL, HELP},        {"version", no_argument, NULL, VERSION},
         {0},
     };
@@ -118,6 +177,8 @@ static int read_options(int argc, char **argv, struct options *options)
                 return status;
             break;
         case SIGNATURE: options->signature = 1; break;
+        case REQUIRE_GPU: options->require_gpu = 1; break;
+        case GPUS: options->count_gpus = 1; break;
         case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : -1;
         case VERSION: print_version(); return fflush(stdout) ? 1 : -1;
         default: return 2;
@@ -126,8 +187,10 @@ static int read_options(int argc, char **argv, struct options *options)
     return 0;
 }
 
-static int check_operands(int count, char **operands)
+static int check_operands(int count, char **operands, const struct shard_selection *selection)
 {
+    if (selection->list)
+        return count == 2 ? 0 : usage_error("--shards: the folders PLAN and SHARDS are needed");
     if (count == 0 || count % 2)
         return usage_error("pairs of IN and OUT are needed");
     for (int i = 1; i < count; i += 2)
@@ -139,15 +202,15 @@ static int check_operands(int count, char **operands)
 /* Everything that is kept from file to file. */
 struct embedder {
     const struct model_folder *model;
-    struct encoder *encoder; /* NULL where only ids are wanted */
+    struct encoder *encoder; /* NULL where only ids are wanted, or a GPU computes */
+    struct gpu_batches *gpu; /* NULL: the CPU computes */
     size_t batch;
     struct token_batch texts; /* of a text file */
-    float *distinct; /* [distinct texts, dimension] */
+    float *distinct; /* [distinct texts, dimension], or the states [tokens, hidden] of all of them */
     size_t distinct_room;
     struct guard *guard;
     /* for shards only */
     const char *signature;
-    struct reuse *reuse;
     uint64_t items_before;       /* items of earlier shards of this call */
     struct progress_items items; /* what is done of this call */
 };
@@ -158,9 +221,9 @@ static int signature_of(const struct model_folder *model, enum precision precisi
     if (!state)
         return fail(why, "out of memory");
     char algorithm[64];
-    snprintf(algorithm, sizeof algorithm, "text2emb %d %s", ALGORITHM, precision_name(precision));
+    snprintf(algorithm, sizeof algorithm, "text2emb %d %s", ALGORITHM, model->result == MODEL_IDS ? "" : precision_name(precision));
     hash_add_string(state, algorithm);
-    model_folder_hash(model, MODEL_EMBEDDINGS, state);
+    model_folder_hash(model, state);
     hash_to_hex(hash_end(state), hex);
     return 0;
 }
@@ -170,13 +233,12 @@ static void close_embedder(struct embedder *embedder)
     encoder_close(embedder->encoder);
     token_batch_free(&embedder->texts);
     free(embedder->distinct);
-    reuse_close(embedder->reuse);
 }
 
 static int open_embedder(struct embedder *embedder, const struct options *options, const struct model_folder *model, struct reason *why)
 {
     *embedder = (struct embedder){.model = model, .batch = options->batch};
-    if (!options->ids && !(embedder->encoder = encoder_open(model, options->precision, why))) {
+    if (model->result != MODEL_IDS && !(embedder->encoder = encoder_open(model, options->precision, why))) {
         close_embedder(embedder);
         return -1;
     }
@@ -204,19 +266,51 @@ static void count_done(struct embedder *embedder, struct progress_items more)
     guard_progress(embedder->guard, embedder->items);
 }
 
-/* Fills embedder->distinct with the embeddings of the distinct texts, batch by batch. */
+/* The width of a row, and the number of rows before distinct text i. */
+static size_t row_width(const struct embedder *embedder)
+{
+    return embedder->model->result == MODEL_STATES ? embedder->model->hidden : embedder->model->dimension;
+}
+
+static size_t rows_before(const struct embedder *embedder, const struct token_batch *texts, size_t i)
+{
+    return embedder->model->result == MODEL_STATES ? (texts->distinct ? texts->offsets[i] : 0) : i;
+}
+
+static void note_text(void *context, const struct gpu_text *text)
+{
+    (void)context; /* the embedding is where it belongs */
+    (void)text;
+}
+
+/* The texts of a file of lines: shards go through gpu_pipeline.h. */
+static int embed_on_gpu(struct embedder *embedder, const struct token_batch *texts, struct reason *why)
+{
+    for (size_t i = 0; i < texts->distinct; i++) {
+        const struct gpu_text text = {.embedding = embedder->distinct + i * embedder->model->dimension};
+        if (gpu_batches_add(embedder->gpu, texts->ids + texts->offsets[i], texts->offsets[i + 1] - texts->offsets[i], text, why) < 0)
+            return -1;
+    }
+    return gpu_batches_run(embedder->gpu, note_text, NULL, why);
+}
+
+/* Fills embedder->distinct with what is wanted of the distinct texts, batch by batch. */
 static int embed(struct embedder *embedder, const struct token_batch *texts, int in_shard, struct reason *why)
 {
-    const size_t dimension = encoder_dimension(embedder->encoder);
-    if (make_rows(&embedder->distinct, &embedder->distinct_room, texts->distinct, dimension, why) < 0)
+    const size_t width = row_width(embedder);
+    const int states = embedder->model->result == MODEL_STATES;
+    if (make_rows(&embedder->distinct, &embedder->distinct_room, rows_before(embedder, texts, texts->distinct), width, why) < 0)
         return -1;
+    if (embedder->gpu)
+        return embed_on_gpu(embedder, texts, why);
     const size_t batch = guard_one_by_one(embedder->guard) ? 1 : embedder->batch;
     for (size_t i = 0; i < texts->distinct; i += batch) {
         const size_t some = texts->distinct - i < batch ? texts->distinct - i : batch;
         size_t done = 0;
         if (in_shard)
             guard_begin(embedder->guard, embedder->items_before + texts->first[i], some);
-        if (encoder_forward(embedder->encoder, texts->ids, texts->offsets + i, some, embedder->distinct + i * dimension, why) < 0)
+        float *rows = embedder->distinct + rows_before(embedder, texts, i) * width;
+        if ((states ? encoder_states : encoder_forward)(embedder->encoder, texts->ids, texts->offsets + i, some, rows, why) < 0)
             return -1;
         for (size_t j = i; j < i + some; j++)
             done += texts->uses[j];
@@ -228,20 +322,27 @@ static int embed(struct embedder *embedder, const struct token_batch *texts, int
 
 /* ---- a shard ---- */
 
-static int embed_shard(struct embedder *embedder, const char *in, const char *out, struct reason *why)
+static int embed_shard(struct embedder *embedder, const struct shard_file *file, struct reason *why)
 {
-    struct text_shard shard = {.in = in, .out = out, .first = embedder->items_before};
+    struct text_shard shard = {.in = file->in, .out = file->out, .first = embedder->items_before};
+    struct reuse *reuse = reuse_open(file->reuse, "reprise emb 1", embedder->signature, why);
+    if (!reuse)
+        return -1;
     const struct text_shard_maker maker = {.model = embedder->model, .tokenizer = embedder->model->tokenizer, .signature = embedder->signature,
-                                           .reuse = embedder->reuse, .guard = embedder->guard};
+                                           .reuse = reuse, .guard = embedder->guard};
     int result = text_shard_read(&shard, &maker, why);
     if (result == 0) {
         count_done(embedder, shard.at_once);
-        result = embed(embedder, &shard.texts, 1, why);
+        if (embedder->encoder)
+            result = embed(embedder, &shard.texts, 1, why);
+        else /* ids are there already */
+            count_done(embedder, (struct progress_items){.done = shard.texts.texts - shard.at_once.done});
     }
     if (result == 0)
         result = text_shard_write(&shard, &maker, embedder->distinct, why);
     embedder->items_before += shard.list.count;
     text_shard_free(&shard);
+    reuse_close(reuse);
     return result;
 }
 
@@ -271,7 +372,7 @@ static size_t count_lines(const struct whole_file *file)
 }
 
 /* NumPy's format 1.0: magic, version, length of what follows, a Python dictionary, filled up with spaces to a multiple of 64. */
-static void write_npy_header(struct atomic_file *file, size_t rows, size_t columns)
+static void write_npy_header(struct atomic_file *file, int bytes, size_t rows, size_t columns)
 {
     enum { HEADER = 128, BEFORE = 10 };
     char header[HEADER];
@@ -279,56 +380,116 @@ static void write_npy_header(struct atomic_file *file, size_t rows, size_t colum
     memcpy(header, "\x93NUMPY\1\0", 8);
     header[8] = HEADER - BEFORE; /* little-endian, 16 bits */
     header[9] = 0;
-    int used = snprintf(header + BEFORE, sizeof header - BEFORE, "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %zu), }", rows, columns);
+    int used = snprintf(header + BEFORE, sizeof header - BEFORE, "{'descr': '<f%d', 'fortran_order': False, 'shape': (%zu, %zu), }", bytes, rows, columns);
     header[BEFORE + used] = ' ';
     header[HEADER - 1] = '\n';
     atomic_file_write(file, header, sizeof header);
 }
 
+/* The next lines as token_batch_add takes them. 1, 0 at the file's end, -1 with `why`. */
+static int take_lines(struct embedder *embedder, const struct whole_file *texts, size_t *at, struct line *line, struct reason *why)
+{
+    const struct model_folder *model = embedder->model;
+    token_batch_clear(&embedder->texts);
+    while (embedder->texts.texts < LINES_AT_A_TIME && next_line(texts, at, line)) {
+        struct reason problem;
+        if (token_batch_add(&embedder->texts, model->tokenizer, model->prompt, line->text, line->bytes, model->max_tokens, &problem) != 0)
+            return fail(why, "line %zu: %s", line->number, problem.text);
+    }
+    return embedder->texts.texts > 0;
+}
+
+/* The rows that a text file becomes: lines, or their tokens. */
+static int count_rows(struct embedder *embedder, const struct whole_file *texts, size_t *rows, struct reason *why)
+{
+    struct line line = {0};
+    int more = 1;
+    *rows = 0;
+    if (embedder->model->result == MODEL_EMBEDDINGS) {
+        *rows = count_lines(texts);
+        return 0;
+    }
+    for (size_t at = 0; (more = take_lines(embedder, texts, &at, &line, why)) > 0;)
+        for (size_t i = 0; i < embedder->texts.texts; i++)
+            *rows += token_batch_tokens(&embedder->texts, i);
+    return more;
+}
+
+static void write_rows(struct embedder *embedder, struct atomic_file *file, size_t text)
+{
+    const size_t distinct = embedder->texts.distinct_of[text], first = rows_before(embedder, &embedder->texts, distinct), width = row_width(embedder);
+    const float *rows = embedder->distinct + first * width;
+    const size_t count = (rows_before(embedder, &embedder->texts, distinct + 1) - first) * width;
+    if (!embedder->model->half) {
+        atomic_file_write(file, rows, count * sizeof *rows);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const uint16_t half = f16_from_float(rows[i]);
+        atomic_file_write(file, &half, sizeof half);
+    }
+}
+
 static int embed_file(struct embedder *embedder, const struct whole_file *texts, struct atomic_file *file, struct reason *why)
 {
-    const size_t dimension = encoder_dimension(embedder->encoder);
     struct line line = {0};
-    write_npy_header(file, count_lines(texts), dimension);
-    for (size_t at = 0; at < texts->count;) {
-        token_batch_clear(&embedder->texts);
-        while (embedder->texts.texts < LINES_AT_A_TIME && next_line(texts, &at, &line)) {
-            struct reason problem;
-            if (token_batch_add(&embedder->texts, embedder->model->tokenizer, line.text, line.bytes, embedder->model->max_tokens, &problem) != 0)
-                return fail(why, "line %zu: %s", line.number, problem.text);
-        }
+    size_t rows;
+    int more = 1;
+    if (count_rows(embedder, texts, &rows, why) < 0)
+        return -1;
+    write_npy_header(file, embedder->model->half ? 2 : 4, rows, row_width(embedder));
+    for (size_t at = 0; (more = take_lines(embedder, texts, &at, &line, why)) > 0;) {
         if (embed(embedder, &embedder->texts, 0, why) < 0)
             return -1;
         for (size_t i = 0; i < embedder->texts.texts; i++)
-            atomic_file_write(file, embedder->distinct + embedder->texts.distinct_of[i] * dimension, dimension * sizeof *embedder->distinct);
+            write_rows(embedder, file, i);
     }
-    return 0;
+    return more;
+}
+
+/* A number and what is put before it, at the end of a list. */
+static void put_number(struct text_buffer *list, char before, int32_t number)
+{
+    char digits[16];
+    size_t at = sizeof digits;
+    uint32_t rest = (uint32_t)number;
+    do
+        digits[--at] = (char)('0' + rest % 10);
+    while (rest /= 10);
+    digits[--at] = before;
+    text_add(list, digits + at, sizeof digits - at);
 }
 
 static int ids_of_file(struct embedder *embedder, const struct whole_file *texts, struct atomic_file *file, struct reason *why)
 {
     const size_t most = embedder->model->max_tokens;
     int32_t *ids = malloc(most * sizeof *ids);
-    struct text_buffer list = {0};
+    struct text_buffer list = {0}, prompted = {0};
     struct line line = {0};
     int result = ids ? 0 : fail(why, "out of memory");
     for (size_t at = 0; result == 0 && next_line(texts, &at, &line);) {
         struct reason problem;
-        const long count = text_tokenizer_encode(embedder->model->tokenizer, line.text, line.bytes, most, ids, &problem);
+        text_clear(&prompted);
+        text_add_string(&prompted, embedder->model->prompt);
+        text_add(&prompted, line.text, line.bytes);
+        if (prompted.failed) {
+            result = fail(why, "out of memory");
+            break;
+        }
+        const long count = text_tokenizer_encode(embedder->model->tokenizer, prompted.bytes, prompted.count, most, ids, &problem);
         if (count < 0)
             result = fail(why, "line %zu: %s", line.number, problem.text);
         text_clear(&list);
-        for (long i = 0; i < count; i++) {
-            text_add(&list, i ? "," : "[", 1);
-            text_add_integer(&list, ids[i]);
-        }
-        text_add(&list, "]\n", 2);
+        for (long i = 0; i < count; i++)
+            put_number(&list, i ? ',' : '[', ids[i]);
+        text_add_string(&list, count ? "]\n" : "[]\n");
         if (list.failed)
             result = fail(why, "out of memory");
         else
             atomic_file_write(file, list.bytes, list.count);
     }
     text_free(&list);
+    text_free(&prompted);
     free(ids);
     return result;
 }
@@ -341,7 +502,7 @@ static int embed_lines(struct embedder *embedder, const char *in, const char *ou
     if (result == 0 && !(file = atomic_file_open(out, why)))
         result = -1;
     if (result == 0)
-        result = embedder->encoder ? embed_file(embedder, &texts, file, why) : ids_of_file(embedder, &texts, file, why);
+        result = embedder->encoder || embedder->gpu ? embed_file(embedder, &texts, file, why) : ids_of_file(embedder, &texts, file, why);
     if (result == 0)
         result = atomic_file_commit(file, why);
     else
@@ -358,34 +519,132 @@ static int ends_with(const char *text, const char *end)
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-struct job { const struct options *options; const struct model_folder *model; const char *signature; int count; char **operands; };
+/* What a call works on: shards, and other files as pairs of IN and OUT. */
+struct job {
+    const struct options *options;
+    const struct model_folder *model;
+    const char *signature;
+    struct shard_files shards;
+    struct gpu_shard_state *states; /* [shards] */
+    int count;
+    char **operands;
+};
 
-/* All operands, in a child of its own. */
-static int embed_all(struct guard *guard, void *context)
+static int is_shard(const char *out)
 {
-    const struct job *job = context;
-    const struct options *options = job->options;
+    return ends_with(out, ".emb");
+}
+
+static int embed_files(struct embedder *embedder, const struct job *job)
+{
+    struct reason why;
+    int status = 0;
+    for (int i = 0; i < job->count; i += 2)
+        if (!is_shard(job->operands[i + 1]) && embed_lines(embedder, job->operands[i], job->operands[i + 1], &why) < 0) {
+            message(MESSAGE_ERROR, job->operands[i], "%s", why.text);
+            status = 1;
+        }
+    return status;
+}
+
+static int embed_on_cpu(struct guard *guard, const struct job *job)
+{
     struct embedder embedder;
     struct reason why;
-    if (open_embedder(&embedder, options, job->model, &why) < 0 ||
-        !(embedder.reuse = reuse_open(options->reuse, "reprise emb 1", job->signature, &why))) {
-        message(MESSAGE_ERROR, options->model, "%s", why.text);
+    if (open_embedder(&embedder, job->options, job->model, &why) < 0) {
+        message(MESSAGE_ERROR, job->options->model, "%s", why.text);
         return 1;
     }
     embedder.guard = guard;
     embedder.signature = job->signature;
-    progress_join(PROGRESS_TEXT);
     int status = 0;
-    for (int i = 0; i < job->count; i += 2) {
-        const char *in = job->operands[i], *out = job->operands[i + 1];
-        const int is_shard = ends_with(out, ".emb") && !options->ids;
-        if ((is_shard ? embed_shard : embed_lines)(&embedder, in, out, &why) < 0) {
-            message(MESSAGE_ERROR, in, "%s", why.text);
+    for (size_t i = 0; i < job->shards.count; i++)
+        if (embed_shard(&embedder, &job->shards.files[i], &why) < 0) {
+            message(MESSAGE_ERROR, job->shards.files[i].in, "%s", why.text);
             status = 1;
         }
-    }
+    status |= embed_files(&embedder, job);
     close_embedder(&embedder);
     return status;
+}
+
+static unsigned threads_beside_gpu(const struct options *options)
+{
+    enum { MOST = 8 };
+    cpu_set_t processors;
+    const int count = sched_getaffinity(0, sizeof processors, &processors) == 0 ? CPU_COUNT(&processors) : 1;
+    return options->threads ? (unsigned)options->threads : count < MOST ? (unsigned)count : MOST;
+}
+
+static int run_on_gpu(struct guard *guard, const struct job *job, struct gpu_encoder *encoder, struct reason *why)
+{
+    const struct options *options = job->options;
+    const size_t tokens = options->batch * job->model->max_tokens;
+    const struct gpu_pipeline pipeline = {
+        .model_path = options->model, .model = job->model, .signature = job->signature, .shards = job->shards.files, .states = job->states,
+        .count = job->shards.count, .threads = threads_beside_gpu(options), .tokens = tokens, .item_seconds = options->limits.seconds,
+    };
+    int status = job->shards.count ? gpu_pipeline_run(&pipeline, encoder, guard, why) : 0;
+    struct gpu_batches batches;
+    if (status < 0 || gpu_batches_open(&batches, encoder, job->model->dimension, tokens, why) < 0)
+        return -1;
+    struct embedder embedder = {.model = job->model, .gpu = &batches, .guard = guard};
+    status |= embed_files(&embedder, job);
+    close_embedder(&embedder);
+    gpu_batches_close(&batches);
+    return status;
+}
+
+/* What is said where no GPU can be used: -1 if that is the end. */
+static int fall_back_to_cpu(const struct options *options, const struct reason *why)
+{
+    const int other = encoder_precision(options->wanted) != options->precision;
+    if (options->require_gpu || other) {
+        message(MESSAGE_ERROR, NULL, "USE_GPU=1: no GPU can be used: %s%s%s", why->text, other ? "; the CPU does not compute in PRECISION=" : "",
+                other ? precision_name(options->wanted) : "");
+        return -1;
+    }
+    message(MESSAGE_WARNING, NULL, "USE_GPU=1: no GPU can be used: %s; the texts are embedded on the CPU", why->text);
+    return 0;
+}
+
+/* All operands, in a child of its own: nothing that belongs to a GPU is there before the fork. */
+static int embed_all(struct guard *guard, void *context)
+{
+    const struct job *job = context;
+    struct reason why;
+    progress_join(PROGRESS_TEXT);
+    if (!job->options->on_gpu || job->model->result != MODEL_EMBEDDINGS)
+        return embed_on_cpu(guard, job);
+    struct gpu_encoder *encoder = gpu_encoder_open(job->model, (int)job->options->gpu, job->options->precision, &why);
+    if (!encoder)
+        return fall_back_to_cpu(job->options, &why) < 0 ? 1 : embed_on_cpu(guard, job);
+    const int status = run_on_gpu(guard, job, encoder, &why);
+    if (status < 0)
+        message(MESSAGE_ERROR, NULL, "GPU %zu: %s", job->options->gpu, why.text);
+    gpu_encoder_close(encoder);
+    return status < 0 ? 1 : status;
+}
+
+/* The shards among the operands, or those that --shards names; and what became of each, for all children to see. */
+static int collect_shards(struct job *job, struct reason *why)
+{
+    const struct options *options = job->options;
+    struct shard_selection selection = options->selection;
+    if (selection.list) {
+        selection.plan = job->operands[0];
+        selection.shards = job->operands[1];
+        job->count = 0;
+        if (shard_files_read(&job->shards, &selection, why) < 0)
+            return -1;
+    } else if (!(job->shards.files = calloc((size_t)job->count / 2 + 1, sizeof *job->shards.files))) {
+        return fail(why, "out of memory");
+    }
+    for (int i = 0; i < job->count; i += 2)
+        if (is_shard(job->operands[i + 1]))
+            job->shards.files[job->shards.count++] = (struct shard_file){job->operands[i], job->operands[i + 1], options->reuse};
+    job->states = mmap(NULL, (job->shards.count + 1) * sizeof *job->states, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return job->states == MAP_FAILED ? fail_errno(why, "shared memory") : 0;
 }
 
 /* Shards are guarded item by item. A file of lines has no place for a verdict: it is never in hand, so a death in it ends the program. */
@@ -400,16 +659,48 @@ static int embed_guarded(const struct options *options, const struct model_folde
         message(MESSAGE_ERROR, options->model, "%s", why.text);
         return 1;
     }
-    struct job job = {options, model, signature, count, operands};
-    status = guard_run(&options->limits, embed_all, &job, &why);
+    struct job job = {.options = options, .model = model, .signature = signature, .count = count, .operands = operands};
+    struct guard_limits limits = options->limits;
+    if (options->on_gpu)
+        limits.memory = 0; /* a GPU's driver maps more than any limit allows */
+    status = collect_shards(&job, &why);
+    if (status == 0)
+        status = guard_run(&limits, embed_all, &job, &why);
     if (status < 0)
         message(MESSAGE_ERROR, operands[0], "%s", why.text);
+    shard_files_free(&job.shards);
     return status < 0 ? 1 : status;
+}
+
+/* --gpus */
+static int print_gpus(const struct options *options, const struct model_folder *model)
+{
+    struct reason why;
+    int count = 0;
+    if (model->result == MODEL_EMBEDDINGS)
+        count = gpu_count(model, options->precision, &why);
+    else
+        fail(&why, "it gives embeddings alone");
+    if (count == 0 && fall_back_to_cpu(options, &why) < 0)
+        return 1;
+    return printf("%d\n", count) < 0 || fflush(stdout) ? 1 : 0;
+}
+
+static int print_signature(const struct options *options, const struct model_folder *model)
+{
+    struct reason why;
+    char signature[HASH_HEX + 1];
+    int result = signature_of(model, options->precision, signature, &why);
+    if (result == 0 && (puts(signature) < 0 || fflush(stdout)))
+        result = fail_errno(&why, "the signature cannot be printed");
+    if (result < 0)
+        message(MESSAGE_ERROR, options->model, "%s", why.text);
+    return result < 0;
 }
 
 int main(int argc, char **argv)
 {
-    struct options options = {.settings = MODEL_SETTINGS_NONE, .batch = 32};
+    struct options options = {.settings = MODEL_SETTINGS_NONE, .batch = 32, .selection = {.parts = 1}};
     struct reason why;
     if (message_init(argv[0]) < 0)
         return 2;
@@ -418,8 +709,9 @@ int main(int argc, char **argv)
         return status < 0 ? 0 : status;
     if (!options.model)
         return usage_error("--model is needed");
-    if (!options.signature && (status = check_operands(argc - optind, argv + optind)))
+    if (!options.signature && !options.count_gpus && (status = check_operands(argc - optind, argv + optind, &options.selection)))
         return status;
+    choose_precision(&options);
     if (guard_limits_read(&options.limits, &why) < 0) {
         message(MESSAGE_ERROR, NULL, "%s", why.text);
         return 2;
@@ -430,14 +722,9 @@ int main(int argc, char **argv)
         message(MESSAGE_ERROR, options.model, "%s", why.text);
         return 1;
     }
-    if (options.signature) {
-        char signature[HASH_HEX + 1];
-        status = signature_of(model, options.precision, signature, &why) < 0 || puts(signature) < 0 || fflush(stdout);
-        if (status)
-            message(MESSAGE_ERROR, options.model, "the signature cannot be printed");
-    } else {
-        status = embed_guarded(&options, model, argc - optind, argv + optind);
-    }
+    status = options.count_gpus  ? print_gpus(&options, model)
+             : options.signature ? print_signature(&options, model)
+                                 : embed_guarded(&options, model, argc - optind, argv + optind);
     model_folder_close(model);
     return status;
 }

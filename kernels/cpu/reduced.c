@@ -57,7 +57,7 @@ int reduced_choose(enum precision wanted, struct reduced *chosen)
 
 /* ---- names ---- */
 
-static const char *const names[PRECISIONS] = {"f32", "bf16", "int8"};
+static const char *const names[PRECISIONS] = {"f32", "f16", "bf16", "int8"};
 
 const char *precision_name(enum precision precision)
 {

@@ -1,5 +1,8 @@
-/* A grid on the host: blocks one after the other, the threads of a block as fibers that change at barriers and warp exchanges. */
+/* A grid on the host: blocks one after the other, the threads of a block as fibers that change at barriers and warp exchanges. A fiber lives from block to block. They
+ * change by longjmp, which asks nothing of the system; AddressSanitizer wants to be told, and knows swapcontext better. */
+#undef _FORTIFY_SOURCE /* its longjmp takes another stack for a mistake */
 #include <algorithm>
+#include <csetjmp>
 #include <cstdio>
 #include <memory>
 #include <numeric>
@@ -18,7 +21,6 @@
 #endif
 
 #if SHIM_ASAN
-#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #define STACK (256 * 1024)
 #else
@@ -36,6 +38,8 @@ const unsigned warp_size = 32;
 
 struct fiber {
     ucontext_t context;
+    jmp_buf place; /* where it goes on */
+    bool begun;
     std::unique_ptr<unsigned char[]> stack;
     enum state state;
     unsigned index, exchanges;
@@ -45,13 +49,14 @@ struct fiber {
 struct warp { alignas(16) unsigned char given[2][warp_size * 32]; };
 
 struct block_state {
-    std::vector<fiber> fibers; /* kept from block to block */
+    std::vector<std::unique_ptr<fiber>> fibers;
     std::vector<warp> warps;
     std::vector<unsigned> order;
     unsigned count;
     unsigned char *shared;
     const std::function<void()> *thread;
     ucontext_t scheduler;
+    jmp_buf scheduler_place;
     fiber *running;
     void *scheduler_fake_stack;
     const void *scheduler_bottom;
@@ -64,19 +69,19 @@ struct block_state {
     abort();
 }
 
-/* ---- changing between fibers; AddressSanitizer wants to be told ---- */
+/* ---- changing between fibers ---- */
 
-void to_scheduler(bool for_good)
+void to_scheduler()
 {
     fiber *self = block.running;
 #if SHIM_ASAN
     void *fake = nullptr;
-    __sanitizer_start_switch_fiber(for_good ? nullptr : &fake, block.scheduler_bottom, block.scheduler_size);
+    __sanitizer_start_switch_fiber(&fake, block.scheduler_bottom, block.scheduler_size);
     swapcontext(&self->context, &block.scheduler);
     __sanitizer_finish_switch_fiber(fake, &block.scheduler_bottom, &block.scheduler_size);
 #else
-    (void)for_good;
-    swapcontext(&self->context, &block.scheduler);
+    if (_setjmp(self->place) == 0)
+        longjmp(block.scheduler_place, 1);
 #endif
 }
 
@@ -89,7 +94,12 @@ void to_fiber(fiber *next)
     swapcontext(&block.scheduler, &next->context);
     __sanitizer_finish_switch_fiber(block.scheduler_fake_stack, nullptr, nullptr);
 #else
-    swapcontext(&block.scheduler, &next->context);
+    if (_setjmp(block.scheduler_place) == 0) {
+        if (next->begun)
+            longjmp(next->place, 1);
+        next->begun = true;
+        setcontext(&next->context);
+    }
 #endif
 }
 
@@ -98,21 +108,25 @@ void fiber_main()
 #if SHIM_ASAN
     __sanitizer_finish_switch_fiber(nullptr, &block.scheduler_bottom, &block.scheduler_size);
 #endif
-    (*block.thread)();
-    block.running->state = DONE;
-    to_scheduler(true);
+    for (;;) { /* once a block */
+        (*block.thread)();
+        block.running->state = DONE;
+        to_scheduler();
+    }
 }
 
-void start(fiber *fiber, unsigned index)
+void start(std::unique_ptr<fiber> &place, unsigned index)
 {
-    if (!fiber->stack)
-        fiber->stack.reset(new unsigned char[STACK]);
-#if SHIM_ASAN
-    __asan_unpoison_memory_region(fiber->stack.get(), STACK);
-#endif
+    const bool is_new = !place;
+    if (is_new)
+        place.reset(new struct fiber());
+    fiber *fiber = place.get();
     fiber->index = index;
     fiber->state = READY;
     fiber->exchanges = 0;
+    if (!is_new)
+        return;
+    fiber->stack.reset(new unsigned char[STACK]);
     getcontext(&fiber->context);
     fiber->context.uc_stack.ss_sp = fiber->stack.get();
     fiber->context.uc_stack.ss_size = STACK;
@@ -126,25 +140,25 @@ unsigned release(unsigned first, unsigned end, enum state waiting, bool all_must
 {
     unsigned there = 0, gone = 0;
     for (unsigned i = first; i < end; i++) {
-        there += block.fibers[i].state == waiting;
-        gone += block.fibers[i].state == DONE;
+        there += block.fibers[i]->state == waiting;
+        gone += block.fibers[i]->state == DONE;
     }
     if (there == 0 || there + (all_must_live ? 0 : gone) < end - first)
         return 0;
     for (unsigned i = first; i < end; i++)
-        if (block.fibers[i].state == waiting)
-            block.fibers[i].state = READY;
+        if (block.fibers[i]->state == waiting)
+            block.fibers[i]->state = READY;
     return there;
 }
 
 void run_block()
 {
     for (unsigned i = 0; i < block.count; i++)
-        start(&block.fibers[i], i);
+        start(block.fibers[i], i);
     for (;;) {
         for (unsigned i : block.order)
-            if (block.fibers[i].state == READY)
-                to_fiber(&block.fibers[i]);
+            if (block.fibers[i]->state == READY)
+                to_fiber(block.fibers[i].get());
         unsigned released = 0;
         for (unsigned first = 0; first < block.count; first += warp_size)
             released += release(first, std::min(first + warp_size, block.count), IN_EXCHANGE, true);
@@ -153,9 +167,9 @@ void run_block()
         if (released > 0)
             continue;
         for (unsigned i = 0; i < block.count; i++)
-            if (block.fibers[i].state != DONE) {
-                block.running = &block.fibers[i];
-                give_up(block.fibers[i].state == IN_EXCHANGE ? "exchanges within a warp that is not whole" : "waits at a barrier that others never reach");
+            if (block.fibers[i]->state != DONE) {
+                block.running = block.fibers[i].get();
+                give_up(block.fibers[i]->state == IN_EXCHANGE ? "exchanges within a warp that is not whole" : "waits at a barrier that others never reach");
             }
         return;
     }
@@ -183,7 +197,7 @@ unsigned char *shim_shared_memory()
 void shim_barrier()
 {
     block.running->state = AT_BARRIER;
-    to_scheduler(false);
+    to_scheduler();
 }
 
 const void *shim_exchange(const void *mine, size_t bytes)
@@ -194,7 +208,7 @@ const void *shim_exchange(const void *mine, size_t bytes)
     unsigned char *given = block.warps[self->index / warp_size].given[self->exchanges++ % 2];
     memcpy(given + self->index % warp_size * bytes, mine, bytes);
     self->state = IN_EXCHANGE;
-    to_scheduler(false);
+    to_scheduler();
     return given;
 }
 

@@ -158,3 +158,12 @@ int gpu_batches_finish(struct gpu_batches *batches, gpu_text_done *done, void *c
     }
     return 0;
 }
+
+int gpu_batches_run(struct gpu_batches *batches, gpu_text_done *done, void *context, struct reason *why)
+{
+    while (batches->under_way || batches->taken < batches->count) {
+        if (batches->under_way < GPU_SLOTS && batches->taken < batches->count ? gpu_batches_begin(batches, why) < 0 : gpu_batches_finish(batches, done, context, why) < 0)
+            return -1;
+    }
+    return 0;
+}

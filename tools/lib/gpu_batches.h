@@ -40,5 +40,7 @@ int gpu_batches_begin(struct gpu_batches *batches, struct reason *why) __attribu
 /* Waits for the oldest batch and hands out its embeddings: `done` is called with every text. */
 typedef void gpu_text_done(void *context, const struct gpu_text *text);
 int gpu_batches_finish(struct gpu_batches *batches, gpu_text_done *done, void *context, struct reason *why) __attribute__((warn_unused_result));
+/* Everything that waits or is under way, to its end. */
+int gpu_batches_run(struct gpu_batches *batches, gpu_text_done *done, void *context, struct reason *why) __attribute__((warn_unused_result));
 
 #endif

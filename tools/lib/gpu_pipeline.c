@@ -34,9 +34,7 @@ struct pipeline {
     pthread_cond_t changed;
     size_t next, on_their_way;      /* the next shard to read; those read and not finished */
     struct passage_list read, embedded;
-    size_t tokens_read;             /* that wait in `read` */
     int writing, stop, failed;      /* whether somebody writes; nothing new is begun; some shard failed */
-    struct progress_items finished; /* without embedding, or given up: counted by the threads, told by the caller */
 };
 
 struct worker {
@@ -88,7 +86,7 @@ static struct text_shard_maker maker_of(const struct pipeline *pipeline, const s
 
 static int read_passage(struct pipeline *pipeline, struct passage *passage, struct text_tokenizer *tokenizer, struct item_in_hand *in_hand, struct reason *why)
 {
-    const struct gpu_shard *shard = &pipeline->settings->shards[passage->index];
+    const struct shard_file *shard = &pipeline->settings->shards[passage->index];
     passage->shard = (struct text_shard){.in = shard->in, .out = shard->out, .first = (uint64_t)passage->index << 32};
     if (!(passage->reuse = reuse_open(shard->reuse, "reprise emb 1", pipeline->settings->signature, why)))
         return -1;
@@ -227,6 +225,14 @@ struct batching {
     struct progress_items items; /* done in this call and by earlier children */
 };
 
+static void hand_to_writer(struct pipeline *pipeline, struct passage *passage)
+{
+    pthread_mutex_lock(&pipeline->lock);
+    list_put(&pipeline->embedded, passage);
+    pthread_cond_broadcast(&pipeline->changed);
+    pthread_mutex_unlock(&pipeline->lock);
+}
+
 static void text_done(void *context, const struct gpu_text *text)
 {
     struct batching *batching = context;
@@ -234,12 +240,8 @@ static void text_done(void *context, const struct gpu_text *text)
     passage->left--;
     passage->done += text->uses;
     batching->items.done += text->uses;
-    if (passage->left == 0) {
-        pthread_mutex_lock(&batching->pipeline->lock);
-        list_put(&batching->pipeline->embedded, passage);
-        pthread_cond_broadcast(&batching->pipeline->changed);
-        pthread_mutex_unlock(&batching->pipeline->lock);
-    }
+    if (passage->left == 0)
+        hand_to_writer(batching->pipeline, passage);
 }
 
 static int put_texts(struct batching *batching, struct passage *passage, struct reason *why)
@@ -253,10 +255,12 @@ static int put_texts(struct batching *batching, struct passage *passage, struct 
         if (gpu_batches_add(&batching->batches, texts->ids + texts->offsets[i], texts->offsets[i + 1] - texts->offsets[i], text, why) < 0)
             return -1;
     }
+    if (texts->distinct == 0)
+        hand_to_writer(batching->pipeline, passage);
     return 0;
 }
 
-/* A shard that was read, if there is one; with `wait`, a moment's patience. *more: whether any will come. A shard without texts to embed goes on at once. */
+/* A shard that was read, if there is one; with `wait`, a moment's patience. *more: whether any will come. */
 static struct passage *take_read(struct pipeline *pipeline, int wait, int *more)
 {
     struct timespec until;
@@ -268,10 +272,6 @@ static struct passage *take_read(struct pipeline *pipeline, int wait, int *more)
     if (wait && !pipeline->read.first && !all_is_done(pipeline))
         pthread_cond_timedwait(&pipeline->changed, &pipeline->lock, &until);
     struct passage *passage = list_take(&pipeline->read);
-    if (passage && passage->left == 0) {
-        list_put(&pipeline->embedded, passage);
-        pthread_cond_broadcast(&pipeline->changed);
-    }
     *more = passage || !all_is_done(pipeline);
     pthread_mutex_unlock(&pipeline->lock);
     return passage;
@@ -326,7 +326,7 @@ static int start_workers(struct pipeline *pipeline, struct worker *workers, unsi
 {
     for (*started = 0; *started < pipeline->settings->threads; (*started)++) {
         struct worker *worker = &workers[*started];
-        const struct model_settings tokenizer_alone = {.pooling = -1, .normalize = -1, .ids_only = 1};
+        const struct model_settings tokenizer_alone = {.pooling = -1, .normalize = -1, .result = MODEL_IDS};
         worker->pipeline = pipeline;
         if (!(worker->tokenizing = model_folder_open(pipeline->settings->model_path, &tokenizer_alone, why)))
             return -1;

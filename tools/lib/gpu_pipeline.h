@@ -18,6 +18,7 @@
 #include "item_guard.h"
 #include "message.h"
 #include "model_folder.h"
+#include "shard_files.h"
 
 /* What became of a shard, kept from child to child. */
 struct gpu_shard_state {
@@ -25,13 +26,11 @@ struct gpu_shard_state {
     struct progress_items counts; /* of a finished one */
 };
 
-struct gpu_shard { const char *in, *out, *reuse; }; /* reuse: NULL, or the list of finished shards to copy from (reuse.h) */
-
 struct gpu_pipeline {
     const char *model_path;
     const struct model_folder *model;
     const char *signature;
-    const struct gpu_shard *shards;
+    const struct shard_file *shards;
     struct gpu_shard_state *states; /* [count] */
     size_t count;
     unsigned threads; /* that read and write, at least 1 */

@@ -92,12 +92,15 @@ static int open_folder(struct model_folder *model, struct model_paths *paths, co
 {
     struct tokenizer_settings tokenizer;
     double limit;
+    const int ids_only = settings->result == MODEL_IDS;
+    model->result = settings->result;
+    model->half = settings->half && !ids_only;
     if (model_read_modules(path, paths, model, why) < 0 || model_read_tokenizer(paths, &tokenizer, &limit, why) < 0 ||
-        read_architecture(model, paths, settings->ids_only, tokenizer.model, limit, why) < 0)
+        read_architecture(model, paths, ids_only, tokenizer.model, limit, why) < 0)
         return -1;
     if (!(model->tokenizer = text_tokenizer_open(paths->transformer, &tokenizer, why)) || read_prompt(model, paths, settings->prompt, why) < 0)
         return -1;
-    if (settings->ids_only)
+    if (ids_only)
         return 0;
     return check_vocabulary(model, why) < 0 || model_read_dense(paths, model, why) < 0 || apply_settings(model, settings, why) < 0
                ? -1 : model_read_weights(model, paths, why);
@@ -185,14 +188,15 @@ static void hash_head(const struct model_folder *model, struct hash_state *state
     hash_number(state, (double)model->dimension);
 }
 
-void model_folder_hash(const struct model_folder *model, enum model_result result, struct hash_state *state)
+void model_folder_hash(const struct model_folder *model, struct hash_state *state)
 {
-    hash_number(state, result);
+    hash_number(state, model->result);
+    hash_number(state, model->half);
     text_tokenizer_hash(model->tokenizer, state);
     hash_number(state, (double)model->max_tokens);
     hash_add_string(state, model->prompt);
-    if (result != MODEL_IDS)
+    if (model->result != MODEL_IDS)
         hash_encoder(model, state);
-    if (result == MODEL_EMBEDDINGS)
+    if (model->result == MODEL_EMBEDDINGS)
         hash_head(model, state);
 }

@@ -54,6 +54,9 @@ struct model_dense {
 
 #define MODEL_DENSE 8 /* most dense layers */
 
+/* Of a text: its embedding, the last layer's states of its tokens, its token ids. */
+enum model_result { MODEL_EMBEDDINGS, MODEL_STATES, MODEL_IDS };
+
 struct model_folder {
     enum architecture architecture;
     size_t hidden, layers, heads, intermediate, vocabulary, positions, token_types;
@@ -76,6 +79,8 @@ struct model_folder {
     int normalize;                            /* to length 1, behind the dense layers: 1: before an embedding is cut; 2: behind that */
     size_t dimension;                         /* of an embedding: the first so many numbers are kept */
 
+    enum model_result result;                 /* what is made of a text */
+    int half;                                 /* stored in f16 */
     const char *prompt;                       /* put before every text; "" for none */
     struct text_tokenizer *tokenizer;
     struct model_storage *storage;            /* mapped weights, copies, texts */
@@ -86,7 +91,8 @@ struct model_settings {
     int pooling, normalize; /* -1: as the folder says. normalize 1: behind the cut to truncate_dim */
     size_t truncate_dim;    /* numbers of an embedding that are kept; 0: all */
     const char *prompt;     /* the name of one of the folder's prompts, or a prompt; NULL: as the folder says */
-    int ids_only;           /* the tokenizer alone: then weights and architecture are not looked at, any folder with a tokenizer will do */
+    enum model_result result; /* MODEL_IDS: weights and architecture are not looked at, any folder with a tokenizer will do */
+    int half;               /* store embeddings or states in f16 */
 };
 #define MODEL_SETTINGS_NONE ((struct model_settings){.pooling = -1, .normalize = -1})
 
@@ -106,8 +112,7 @@ const float *model_words(const struct model_folder *model, size_t first, size_t 
 void model_positions(const struct model_folder *model, const int32_t *ids, size_t tokens, int32_t *positions);
 
 /* Adds what in the folder decides a result (weights, tokenizer, settings; no paths) to a hash. */
-enum model_result { MODEL_EMBEDDINGS, MODEL_STATES, MODEL_IDS }; /* of a text: its embedding, the last layer's states of its tokens, its token ids */
 struct hash_state;
-void model_folder_hash(const struct model_folder *model, enum model_result result, struct hash_state *state);
+void model_folder_hash(const struct model_folder *model, struct hash_state *state);
 
 #endif

@@ -21,12 +21,12 @@ static const char no_digits[HASH_HEX + 1] = "00000000000000000000000000000000";
 
 static const char *type_name(enum shard_type type)
 {
-    return type == SHARD_I64 ? "I64" : type == SHARD_I32 ? "I32" : "F32";
+    return type == SHARD_I64 ? "I64" : type == SHARD_I32 ? "I32" : type == SHARD_F16 ? "F16" : "F32";
 }
 
 static uint64_t byte_count(const struct shard_tensor *tensor)
 {
-    return tensor->shape[0] * (tensor->dimensions == 2 ? tensor->shape[1] : 1) * (tensor->type == SHARD_I64 ? 8 : 4);
+    return tensor->shape[0] * (tensor->dimensions == 2 ? tensor->shape[1] : 1) * (tensor->type == SHARD_I64 ? 8 : tensor->type == SHARD_F16 ? 2 : 4);
 }
 
 static void add_metadata(struct text_buffer *header, const char *key, const char *value)
@@ -148,8 +148,9 @@ static int read_item(struct shard *shard, struct json_span object, struct reason
             keyed = value.length == HASH_HEX + 2 && hash_from_hex(value.text + 1, &item->key) == 0;
         if (json_string_is(key, "error") && !item->error) {
             struct text_buffer error = {0};
-            if (json_decode_string(value, &error) < 0 || error.failed)
-                return fail(why, "damaged: an item's error is no text");
+            int is_text = json_decode_string(value, &error) == 0;
+            if (!is_text || error.failed)
+                return fail(why, is_text ? "out of memory" : "damaged: an item's error is no text");
             item->error = error.bytes;
         }
     }
@@ -204,9 +205,12 @@ static int check_tensors(const struct shard *shard, struct reason *why)
             return fail(why, "damaged: sequence_offsets do not fit");
         return check_offsets(shard, "item_sequences", shard->count, sequences[0] - 1, why);
     }
-    if (!shard_tensor(shard, "embedding", SHARD_F32, rows) || rows[0] != shard->count || !shard_tensor(shard, "n_tokens", SHARD_I32, rows) ||
-        rows[0] != shard->count)
-        return fail(why, "damaged: neither tokens nor embeddings for each item");
+    if (!shard_tensor(shard, "n_tokens", SHARD_I32, rows) || rows[0] != shard->count)
+        return fail(why, "damaged: neither tokens nor their number for each item");
+    if (shard_tensor(shard, "states", SHARD_F32, rows) || shard_tensor(shard, "states", SHARD_F16, rows))
+        return check_offsets(shard, "offsets", shard->count, rows[0], why);
+    if ((!shard_tensor(shard, "embedding", SHARD_F32, rows) && !shard_tensor(shard, "embedding", SHARD_F16, rows)) || rows[0] != shard->count)
+        return fail(why, "damaged: no embedding for each item");
     return 0;
 }
 
@@ -350,7 +354,7 @@ const char *shard_item_error(const struct shard *shard, size_t item)
 const void *shard_tensor(const struct shard *shard, const char *name, enum shard_type type, uint64_t shape[2])
 {
     const struct tensor *tensor = safetensors_find(shard->file, name);
-    enum tensor_type wanted = type == SHARD_I64 ? TENSOR_I64 : type == SHARD_I32 ? TENSOR_I32 : TENSOR_F32;
+    enum tensor_type wanted = type == SHARD_I64 ? TENSOR_I64 : type == SHARD_I32 ? TENSOR_I32 : type == SHARD_F16 ? TENSOR_F16 : TENSOR_F32;
     if (!tensor || tensor->type != wanted || tensor->rank < 1 || tensor->rank > 2 || !tensor->aligned)
         return NULL;
     shape[0] = tensor->shape[0];

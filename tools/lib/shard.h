@@ -7,7 +7,8 @@
  *   items      a JSON list, one object an item, in shard order: {"key":"<32 hex>"} plus "error":"<reason>" if quarantined, plus whatever the program knows of the item (for MIDI "duration", "tempo", "instruments", "notes")
  * .tok: ids i32 [total] (or [total, vocabularies]), offsets i64 [n+1]: item i has rows offsets[i] .. offsets[i+1]. One list per track (--no-programs): also
  *       sequence_offsets i64 [s+1] into ids and item_sequences i64 [n+1] into sequence_offsets.
- * .emb: embedding f32 [n, d], n_tokens i32 [n] (token ids of the text with its special tokens, after truncation); a quarantined item's row is zero.
+ * .emb: n_tokens i32 [n] (token ids of the text with its special tokens, after truncation), and one of: embedding f32 or f16 [n, d], a quarantined item's row is zero; states f32 or
+ *       f16 [total, hidden], or ids i32 [total], with offsets i64 [n+1]: item i has rows offsets[i] .. offsets[i+1], n_tokens of them.
  *
  * shard_open checks everything before it hands out a pointer: sizes, offsets, shapes, hash, and that a file named by hashes is in its place: WORK_DIR/…/
  * <signature>/<hash of the items' keys, end to end>.tok. */
@@ -20,7 +21,7 @@
 #include "hash.h"
 #include "message.h"
 
-enum shard_type { SHARD_I32, SHARD_F32, SHARD_I64 };
+enum shard_type { SHARD_I32, SHARD_F32, SHARD_I64, SHARD_F16 };
 
 /* -- writing -- */
 struct shard_tensor {
@@ -31,7 +32,7 @@ struct shard_tensor {
     const void *values; /* little-endian, shape[0] * shape[1] of them */
 };
 
-/* Writes `path` by temp + rename, and keeps it in the cache of finished shards too, where one is used (shard_cache.h). `items_json` is the complete JSON list. I64 tensors must come first (alignment). 0 or -1 with `why`. */
+/* Writes `path` by temp + rename, and keeps it in the cache of finished shards too, where one is used (shard_cache.h). `items_json` is the complete JSON list. I64 tensors must come first, F16 ones last (alignment). 0 or -1 with `why`. */
 int shard_write(const char *path, const char *format, const char *signature, const char *items_json, const struct shard_tensor *tensors, size_t tensor_count,
                 struct reason *why) __attribute__((warn_unused_result));
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "half_floats.h"
 #include "hash.h"
 #include "shard.h"
 
@@ -51,7 +52,7 @@ static int add_item(struct text_shard *shard, const struct text_shard_maker *mak
     take_in_hand(maker, shard->first + index, 1);
     if (!hash_equal(hash_bytes(item->value, item->value_length), item->key))
         return fail(why, "line %zu: the text is not the one its key was made from; the list is damaged", index + 1);
-    int result = token_batch_add(&shard->texts, maker->tokenizer, item->value, item->value_length, maker->model->max_tokens, why);
+    int result = token_batch_add(&shard->texts, maker->tokenizer, maker->model->prompt, item->value, item->value_length, maker->model->max_tokens, why);
     take_in_hand(maker, 0, 0);
     return result;
 }
@@ -84,41 +85,112 @@ int text_shard_read(struct text_shard *shard, const struct text_shard_maker *mak
     return shard->finished ? add_items(shard, maker, why) : fail(why, "out of memory");
 }
 
-/* The rows of all items: computed ones, those that finished shards hold, zeros for the others; and each item's number of tokens. rows [items, dimension], tokens [items] */
-static int fill_rows(const struct text_shard *shard, size_t dimension, const float *embeddings, float *rows, int32_t *tokens, struct reason *why)
+/* ---- writing: what was computed, what finished shards hold, and nothing for the others ---- */
+
+/* The rows of all items on their way into the file. */
+struct rows_out {
+    const char *name;
+    enum shard_type type;
+    uint64_t width;
+    size_t value_bytes;
+    int64_t *offsets; /* [items + 1] */
+    int32_t *tokens;  /* [items] */
+    char *values;     /* [offsets[items], width] */
+};
+
+/* Where each item's rows will stand, and its number of tokens. An embedding is one row, whatever becomes of the text. */
+static int place_rows(const struct text_shard *shard, const struct text_shard_maker *maker, struct rows_out *out, struct reason *why)
 {
-    uint64_t shape[2], counts[2];
+    const int one_row = maker->model->result == MODEL_EMBEDDINGS;
     for (size_t i = 0; i < shard->texts.texts; i++) {
         const struct finished_text *finished = &shard->finished[i];
-        tokens[i] = (int32_t)token_batch_tokens(&shard->texts, i);
-        if (shard->texts.distinct_of[i] != TOKEN_BATCH_NONE)
-            memcpy(rows + i * dimension, embeddings + shard->texts.distinct_of[i] * dimension, dimension * sizeof *rows);
-        if (!finished->shard)
-            continue;
-        const float *embedding = shard_tensor(finished->shard, "embedding", SHARD_F32, shape); /* [items, dimension] */
-        const int32_t *n_tokens = shard_tensor(finished->shard, "n_tokens", SHARD_I32, counts);
-        if (!embedding || !n_tokens || shape[1] != dimension)
-            return fail(why, "a finished shard of the same signature has other tensors");
-        memcpy(rows + i * dimension, embedding + finished->item * dimension, dimension * sizeof *embedding);
-        tokens[i] = n_tokens[finished->item];
+        uint64_t shape[2];
+        out->tokens[i] = (int32_t)token_batch_tokens(&shard->texts, i);
+        if (finished->shard) {
+            const int32_t *n_tokens = shard_tensor(finished->shard, "n_tokens", SHARD_I32, shape);
+            if (!n_tokens || shape[0] <= finished->item)
+                return fail(why, "a finished shard of the same signature has other tensors");
+            out->tokens[i] = n_tokens[finished->item];
+        }
+        out->offsets[i + 1] = out->offsets[i] + (one_row ? 1 : out->tokens[i]);
     }
     return 0;
 }
 
-int text_shard_write(struct text_shard *shard, const struct text_shard_maker *maker, const float *embeddings, struct reason *why)
+static int copy_finished(const struct finished_text *finished, const struct rows_out *out, size_t item, struct reason *why)
 {
-    const size_t items = shard->texts.texts, dimension = maker->model->dimension;
-    float *rows = calloc(items * dimension + 1, sizeof *rows);
-    int32_t *tokens = calloc(items + 1, sizeof *tokens);
-    int result = rows && tokens ? fill_rows(shard, dimension, embeddings, rows, tokens, why) : fail(why, "out of memory");
+    uint64_t shape[2], places[2];
+    const char *values = shard_tensor(finished->shard, out->name, out->type, shape);
+    const int64_t *offsets = shard_tensor(finished->shard, "offsets", SHARD_I64, places);
+    const uint64_t row = offsets ? (uint64_t)offsets[finished->item] : finished->item, rows = (uint64_t)(out->offsets[item + 1] - out->offsets[item]);
+    if (!values || shape[1] != out->width || row + rows > shape[0])
+        return fail(why, "a finished shard of the same signature has other tensors");
+    const size_t row_bytes = out->width * out->value_bytes;
+    memcpy(out->values + (size_t)out->offsets[item] * row_bytes, values + row * row_bytes, rows * row_bytes);
+    return 0;
+}
+
+static void put_computed(const struct text_shard *shard, const struct text_shard_maker *maker, const float *computed, const struct rows_out *out, size_t item)
+{
+    const size_t distinct = shard->texts.distinct_of[item], first = shard->texts.offsets[distinct], row_bytes = out->width * out->value_bytes;
+    const size_t from = maker->model->result == MODEL_EMBEDDINGS ? distinct : first, rows = (size_t)(out->offsets[item + 1] - out->offsets[item]);
+    char *into = out->values + (size_t)out->offsets[item] * row_bytes;
+    if (maker->model->result == MODEL_IDS)
+        memcpy(into, shard->texts.ids + first, rows * row_bytes);
+    else if (out->type == SHARD_F32)
+        memcpy(into, computed + from * out->width, rows * row_bytes);
+    else
+        for (size_t i = 0; i < rows * out->width; i++) {
+            const uint16_t half = f16_from_float(computed[from * out->width + i]);
+            memcpy(into + 2 * i, &half, sizeof half);
+        }
+}
+
+static int fill_rows(const struct text_shard *shard, const struct text_shard_maker *maker, const float *computed, struct rows_out *out, struct reason *why)
+{
+    for (size_t i = 0; i < shard->texts.texts; i++) {
+        if (shard->texts.distinct_of[i] != TOKEN_BATCH_NONE)
+            put_computed(shard, maker, computed, out, i);
+        else if (shard->finished[i].shard && copy_finished(&shard->finished[i], out, i, why) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int write_rows(const struct text_shard *shard, const struct text_shard_maker *maker, const struct rows_out *out, struct reason *why)
+{
+    const size_t items = shard->texts.texts;
+    const int one_row = maker->model->result == MODEL_EMBEDDINGS;
     const struct shard_tensor tensors[] = {
-        {.name = "embedding", .type = SHARD_F32, .dimensions = 2, .shape = {items, dimension}, .values = rows},
-        {.name = "n_tokens", .type = SHARD_I32, .dimensions = 1, .shape = {items, 1}, .values = tokens},
+        {.name = "offsets", .type = SHARD_I64, .dimensions = 1, .shape = {items + 1, 1}, .values = out->offsets},
+        {.name = "n_tokens", .type = SHARD_I32, .dimensions = 1, .shape = {items, 1}, .values = out->tokens},
+        {.name = out->name, .type = out->type, .dimensions = maker->model->result == MODEL_IDS ? 1 : 2, .shape = {(uint64_t)out->offsets[items], out->width},
+         .values = out->values},
     };
+    return shard_write(shard->out, "reprise emb 1", maker->signature, shard->records.bytes, tensors + one_row, 3 - (size_t)one_row, why);
+}
+
+int text_shard_write(struct text_shard *shard, const struct text_shard_maker *maker, const float *computed, struct reason *why)
+{
+    const struct model_folder *model = maker->model;
+    const size_t items = shard->texts.texts;
+    struct rows_out out = {.name = "embedding", .type = model->half ? SHARD_F16 : SHARD_F32, .width = model->dimension, .value_bytes = model->half ? 2 : 4};
+    if (model->result == MODEL_STATES)
+        out.name = "states", out.width = model->hidden;
+    if (model->result == MODEL_IDS)
+        out.name = "ids", out.width = 1, out.type = SHARD_I32;
+    out.offsets = calloc(items + 1, sizeof *out.offsets);
+    out.tokens = calloc(items + 1, sizeof *out.tokens);
+    int result = out.offsets && out.tokens ? place_rows(shard, maker, &out, why) : fail(why, "out of memory");
+    if (result == 0 && !(out.values = calloc((size_t)out.offsets[items] * out.width + 1, out.value_bytes)))
+        result = fail(why, "out of memory");
     if (result == 0)
-        result = shard_write(shard->out, "reprise emb 1", maker->signature, shard->records.bytes, tensors, 2, why);
-    free(rows);
-    free(tokens);
+        result = fill_rows(shard, maker, computed, &out, why);
+    if (result == 0)
+        result = write_rows(shard, maker, &out, why);
+    free(out.offsets);
+    free(out.tokens);
+    free(out.values);
     return result;
 }
 

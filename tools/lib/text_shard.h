@@ -42,8 +42,9 @@ struct text_shard {
 
 /* Reads the list and tokenizes what is not finished elsewhere. The shard is zeroed but for `in`, `out` and `first`, or was freed before. 0, or -1 with `why`; text_shard_free in either case. */
 int text_shard_read(struct text_shard *shard, const struct text_shard_maker *maker, struct reason *why) __attribute__((warn_unused_result));
-/* embeddings [shard->texts.distinct, model->dimension]. 0, or -1 with `why`. */
-int text_shard_write(struct text_shard *shard, const struct text_shard_maker *maker, const float *embeddings, struct reason *why) __attribute__((warn_unused_result));
+/* What was computed for the distinct texts, by model->result: embeddings [distinct, model->dimension]; states [tokens, model->hidden], text behind text; nothing for ids.
+ * 0, or -1 with `why`. */
+int text_shard_write(struct text_shard *shard, const struct text_shard_maker *maker, const float *computed, struct reason *why) __attribute__((warn_unused_result));
 void text_shard_free(struct text_shard *shard);
 
 #endif

@@ -21,6 +21,7 @@ void token_batch_free(struct token_batch *batch)
     free(batch->ids);
     free(batch->keys);
     free(batch->slots);
+    text_free(&batch->prompted);
     *batch = (struct token_batch){0};
 }
 
@@ -98,7 +99,25 @@ int token_batch_add_none(struct token_batch *batch, struct reason *why)
     return add_place(batch, TOKEN_BATCH_NONE, why);
 }
 
-int token_batch_add(struct token_batch *batch, struct text_tokenizer *tokenizer, const char *text, size_t bytes, size_t max_tokens, struct reason *why)
+/* The ids of a text behind its prompt. A text without tokens of its own gets those of the template alone, as if there were no prompt. */
+static long encode(struct token_batch *batch, struct text_tokenizer *tokenizer, const char *prompt, const char *text, size_t bytes, size_t max_tokens, int32_t *ids,
+                   struct reason *why)
+{
+    if (!*prompt)
+        return text_tokenizer_encode(tokenizer, text, bytes, max_tokens, ids, why);
+    const size_t added = text_tokenizer_added(tokenizer);
+    const long alone = text_tokenizer_encode(tokenizer, text, bytes, added + 1 < max_tokens ? added + 1 : max_tokens, ids, why);
+    if (alone <= (long)added)
+        return alone;
+    text_clear(&batch->prompted);
+    text_add_string(&batch->prompted, prompt);
+    text_add(&batch->prompted, text, bytes);
+    if (batch->prompted.failed)
+        return fail(why, "out of memory");
+    return text_tokenizer_encode(tokenizer, batch->prompted.bytes, batch->prompted.count, max_tokens, ids, why);
+}
+
+int token_batch_add(struct token_batch *batch, struct text_tokenizer *tokenizer, const char *prompt, const char *text, size_t bytes, size_t max_tokens, struct reason *why)
 {
     if (make_room(batch, max_tokens, why) < 0)
         return -1;
@@ -109,7 +128,7 @@ int token_batch_add(struct token_batch *batch, struct text_tokenizer *tokenizer,
         return add_place(batch, *slot - 1, why);
     }
     const size_t begin = batch->offsets[batch->distinct];
-    const long tokens = text_tokenizer_encode(tokenizer, text, bytes, max_tokens, batch->ids + begin, why);
+    const long tokens = encode(batch, tokenizer, prompt, text, bytes, max_tokens, batch->ids + begin, why);
     const long added = (long)text_tokenizer_added(tokenizer);
     if (tokens == added)
         fail(why, bytes ? "empty text (white space or control characters only)" : "empty text");

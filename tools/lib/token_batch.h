@@ -7,6 +7,7 @@
 
 #include "hash.h"
 #include "message.h"
+#include "text_buffer.h"
 
 #define TOKEN_BATCH_NONE SIZE_MAX
 
@@ -23,14 +24,15 @@ struct token_batch {
     struct hash *keys;   /* [distinct] */
     size_t *slots;       /* hash table of indices into keys, plus 1; 0: free */
     size_t slot_count, text_room, distinct_room, id_room;
+    struct text_buffer prompted;
 };
 
 /* Starts anew, keeping the memory (begin with {0}). */
 void token_batch_clear(struct token_batch *batch);
 void token_batch_free(struct token_batch *batch);
 
-/* Adds a text, cut to max_tokens. 0; 1: it is empty or not UTF-8, as `why` says, and is added as a place without tokens; -1: out of memory. */
-int token_batch_add(struct token_batch *batch, struct text_tokenizer *tokenizer, const char *text, size_t bytes, size_t max_tokens, struct reason *why)
+/* Adds a text with the prompt ("" for none) before it, cut to max_tokens. 0; 1: it is empty or not UTF-8, as `why` says, and is added as a place without tokens; -1: out of memory. */
+int token_batch_add(struct token_batch *batch, struct text_tokenizer *tokenizer, const char *prompt, const char *text, size_t bytes, size_t max_tokens, struct reason *why)
     __attribute__((warn_unused_result));
 /* Adds a place without tokens. */
 int token_batch_add_none(struct token_batch *batch, struct reason *why) __attribute__((warn_unused_result));
