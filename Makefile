@@ -23,6 +23,8 @@ REQUIRE_GPU ?= 0
 BATCH_SIZE ?= 32
 CHECKPOINT_INTERVAL ?= 10
 TOKENIZER ?= REMI
+TOKENIZER_CONFIG ?=
+LENIENT ?= 0
 PRECISION ?= f32
 POOLING ?=
 NORMALIZE ?=
@@ -46,10 +48,10 @@ BUILD ?= release
 V ?= 0
 
 # File names are taken as they stand (a `$` in one is a `$`), and reach programs through the environment, so any name will do.
-paths := INPUT OUTPUT_DIR MODEL CACHE_DIR FILE PROMPT
+paths := INPUT OUTPUT_DIR MODEL CACHE_DIR FILE TOKENIZER_CONFIG PROMPT
 $(foreach name,$(paths),$(eval override $(name) := $$(value $(name))))
 export ITEM_TIMEOUT ITEM_MEMORY
-export TOKENIZER PRECISION POOLING NORMALIZE PROMPT TRUNCATE_DIM TEXT_OUTPUT EMBEDDING_TYPE USE_CACHE CACHE_DIR CACHE_SIZE FILE
+export TOKENIZER TOKENIZER_CONFIG LENIENT PRECISION POOLING NORMALIZE PROMPT TRUNCATE_DIM TEXT_OUTPUT EMBEDDING_TYPE USE_CACHE CACHE_DIR CACHE_SIZE FILE
 export INPUT OUTPUT_DIR MODEL BATCH_SIZE CHECKPOINT_INTERVAL MIDI_FIELD TEXT_FIELD LOG_LEVEL FSYNC
 
 # WORK_DIR becomes part of Make's own target names, which cannot hold these.
@@ -58,11 +60,11 @@ $(if $(and $(filter 1,$(words $(WORK_DIR))),$(if $(strip $(foreach c,$(unusable)
   $(error WORK_DIR=$(WORK_DIR): must be one word of plain characters, because Make names its targets after it))
 
 one_of = $(if $(filter $(2),$($(1))),,$(error $(1)=$($(1)): unknown; it is one of $(2)))
-$(call one_of,USE_GPU,0 1)$(call one_of,STRICT,0 1)$(call one_of,FSYNC,0 1)$(call one_of,USE_CACHE,0 1)$(call one_of,V,0 1)$(call one_of,PRECISION,f32 f16 bf16 int8)$(call one_of,REQUIRE_GPU,0 1)
-$(call one_of,TEXT_OUTPUT,embeddings tokens ids)$(call one_of,EMBEDDING_TYPE,f32 f16)
+$(foreach name,USE_GPU REQUIRE_GPU STRICT LENIENT FSYNC USE_CACHE V,$(call one_of,$(name),0 1))
+$(call one_of,PRECISION,f32 f16 bf16 int8)$(call one_of,TEXT_OUTPUT,embeddings tokens ids)$(call one_of,EMBEDDING_TYPE,f32 f16)
 $(call one_of,BUILD,release debug asan tsan)$(call one_of,LOG_LEVEL,debug info warning error critical)
 
-MIDI2TOK = $(B)/midi2tok --tokenizer '$(TOKENIZER)' --batch-size '$(BATCH_SIZE)'
+MIDI2TOK = $(B)/midi2tok --tokenizer '$(TOKENIZER)' $(if $(TOKENIZER_CONFIG),--config "$$TOKENIZER_CONFIG") $(if $(filter 1,$(LENIENT)),--lenient) --batch-size '$(BATCH_SIZE)'
 TEXT2EMB = $(B)/text2emb --model "$$MODEL" --precision '$(PRECISION)' --batch-size '$(BATCH_SIZE)' \
   $(if $(POOLING),--pooling '$(POOLING)') $(if $(NORMALIZE),--normalize '$(NORMALIZE)') $(if $(PROMPT),--prompt "$$PROMPT") \
   $(if $(TRUNCATE_DIM),--truncate-dim '$(TRUNCATE_DIM)') --output '$(TEXT_OUTPUT)' --type '$(EMBEDDING_TYPE)' $(if $(filter 1,$(REQUIRE_GPU)),--require-gpu)
@@ -113,8 +115,10 @@ Goals
   setup            install what building and the demo take; silent when nothing is missing
   demo             setup, then all with the demo's pairs
   test             install what the tests take and run them all (TESTS='tests/edits.bats …' for some)
+  torture          the full sweeps of kills, failing calls, damaged files and hostile places (an hour or so; SWEEPS='kills …' for some)
   parity           compare with the reference implementations (MidiTok, tokenizers, sentence-transformers), in a venv of their own
   bench            time against the fastest peers, side by side
+  fuzz             feed made-up files to every reader for FUZZ_SECONDS [60] each, under sanitizers
   test-gpu, bench-gpu  what only a device shows; gpu-bundle: both as a folder to carry to one
   help             this text
 
@@ -127,7 +131,9 @@ Variables (make NAME=value, or the environment)
   CHECKPOINT_INTERVAL  batches in a shard, at most; a shard is a checkpoint   [10]
   MIDI_FIELD           key of the MIDI path in INPUT                          [midi_file, midi_path]
   TEXT_FIELD           key of the caption in INPUT                            [text_description, text]
-  TOKENIZER            how MIDI becomes tokens: REMI                          [REMI]
+  TOKENIZER            how MIDI becomes tokens: REMI, REMIPlus, TSD, MIDILike, Structured, CPWord, Octuple, MuMIDI, MMM, PerTok, AMT  [REMI]
+  TOKENIZER_CONFIG     a tokenizer.json of MidiTok's (or of midi2tok --save-config): all options; wins over TOKENIZER
+  LENIENT              1: of a damaged MIDI file take what stands before the fault, and mark it  [0]
   MODEL                folder of a sentence encoder                           [data/models/all-MiniLM-L6-v2]
   POOLING, NORMALIZE   override what the model's own files say: cls, mean, max …; 0 or 1
   PROMPT               put before every text: a prompt of the model's by its name, or any text
@@ -151,7 +157,7 @@ Variables (make NAME=value, or the environment)
 endef
 export HELP
 
-.PHONY: help setup demo restart clean distclean test parity bench
+.PHONY: help setup demo restart clean distclean test torture parity bench
 help:
 	@echo "$$HELP"
 
@@ -172,6 +178,9 @@ test:
 	@$(MAKE) --no-print-directory programs test-programs
 	@BUILD=$(BUILD) tests/run $(TESTS)
 
+torture: programs
+	@BUILD=$(BUILD) tests/torture/run $(SWEEPS)
+
 # The reference implementations come from PyPI, pinned, into a venv that nothing else uses.
 PEERS ?= data/peers
 parity bench: programs test-programs
@@ -184,13 +193,14 @@ restart:
 	@$(MAKE) --no-print-directory clean
 	@$(MAKE) --no-print-directory all
 
+MADE := processed_data.json errors.jsonl processing_stats.json processed_data.partial.json errors.partial.jsonl processing_stats.partial.json
 # Only what Reprise makes: the folders are the user's, and may hold other things. Not beneath a build, which holds the lock (tools/lib/build_lock.h).
 clean:
 	@if [ -f $(WORK_DIR)/lock ]; then \
 	  exec 9<$(WORK_DIR)/lock; taken=0; flock -w 0.5 -E 75 9 2>/dev/null || taken=$$?; \
 	  [ $$taken -ne 75 ] || { echo "make: $(WORK_DIR): $$(head -c 200 $(WORK_DIR)/lock) works there; stop it or wait until it is done" >&2; exit 1; }; \
-	fi; rm -rf $(addprefix $(WORK_DIR)/,plan tok emb pieces progress journal lock)
-	@rm -f $(foreach f,processed_data.json errors.jsonl processing_stats.json,"$$OUTPUT_DIR"/{$(f),$(f).bak}) "$$OUTPUT_DIR"/.record
+	fi; rm -rf $(addprefix $(WORK_DIR)/,plan tok emb pieces progress journal lock .reprise-*)
+	@rm -f $(foreach f,$(MADE),"$$OUTPUT_DIR"/{$(f),$(f).bak}) "$$OUTPUT_DIR"/.record "$$OUTPUT_DIR"/.reprise-*
 	@rmdir $(WORK_DIR) "$$OUTPUT_DIR" 2>/dev/null || true
 
 distclean: clean
@@ -250,7 +260,12 @@ $(LIBRARY) $(KERNELS):
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
-LIBS = -lcjson -lxxhash -lutf8proc -lm -ldl -lpthread
+LIBS = -lcjson -lxxhash -lutf8proc -lz -lm -ldl -lpthread
+# libsmf writes MIDI files. Its header takes glib's, which are no part of this project: no warnings of them.
+SMF_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags smf))
+SMF_LIBS := -lsmf -lglib-2.0
+$(B)/tools/lib/smf_chunk.o: OBJECT_CFLAGS = $(SMF_CFLAGS)
+$(B)/tok2midi: LIBS += $(SMF_LIBS)
 $(ENCODING): $(KERNELS)
 $(PROGRAMS:%=$(B)/%): $(B)/%: $(B)/tools/%.o $(LIBRARY)
 $(TEST_PROGRAMS:%=$(B)/tests/%): $(B)/tests/%: $(B)/tests/%.o $(LIBRARY)
@@ -266,3 +281,4 @@ include rules.mk
 -include checkpoints.mk inspect.mk
 endif
 include cache.mk
+include fuzz.mk

@@ -66,6 +66,20 @@ END
     all_taken
 }
 
+@test "a complete dataset fills the cache too: make USE_CACHE=1 builds nothing and keeps every shard; -n and -q keep none" {
+    reprise >/dev/null 2>&1
+    cp "$out/processed_data.json" "$BATS_TEST_TMPDIR/before.json"
+    cached -n >/dev/null 2>&1
+    cached -q >/dev/null 2>&1
+    [ ! -e "$cache" ]
+    run cached
+    [ "$status" -eq 0 ]
+    [[ $output == *"Nothing to be done for 'all'"* ]]
+    [ "$(find "$cache" -name '*.tok' -o -name '*.emb' | wc -l)" = 12 ]
+    cached clean
+    all_taken
+}
+
 @test "without USE_CACHE=1 nothing is kept and nothing is taken" {
     reprise CACHE_DIR="$cache" >/dev/null 2>&1
     [ ! -e "$cache" ]
@@ -148,10 +162,7 @@ END
     setsid make -C "$root" --no-print-directory -j1 BUILD="${BUILD:-release}" INPUT="$data/pairs.json" WORK_DIR="$work" OUTPUT_DIR="$out" BATCH_SIZE=2 \
         CHECKPOINT_INTERVAL=2 USE_CACHE=1 CACHE_DIR="$cache" >/dev/null 2>&1 3>&- &
     make=$!
-    for _ in $(seq 500); do
-        [ "$(find "$cache" -name '*.tok' -o -name '*.emb' 2>/dev/null | wc -l)" -lt 2 ] || break
-        sleep 0.01
-    done
+    until_true files_are 2 "$cache" tok emb
     kill -KILL -- "-$make" || true
     wait "$make" || true
     [ ! -e "$out/processed_data.json" ]

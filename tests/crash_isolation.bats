@@ -46,7 +46,7 @@ assert stats["midi_files_processed"] == 5 and stats["checkpoint_info"]["midi_fil
 
 @test "a text on which the program crashes, and one on which it loops" {
     edit 'pairs[2]["text_description"] += " DIE-SEGV"; pairs[5]["text_description"] += " DIE-LOOP"'
-    run dying ITEM_TIMEOUT=0.5
+    run dying ITEM_TIMEOUT=1
     [ "$status" -eq 0 ] || { echo "$output"; return 1; }
     others_are_right '{2, 5}'
     check 'assert "Segmentation fault" in errors[0]["error"] and "ITEM_TIMEOUT" in errors[1]["error"] and all(e["stage"] == "text" for e in errors), errors'

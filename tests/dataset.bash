@@ -71,3 +71,21 @@ finished() {
 temporary_files() {
     find "$work" "$out" -name '.reprise-*' 2>/dev/null
 }
+
+# Waits until a command succeeds, a minute at most.
+until_true() {
+    local end=$((SECONDS + 60))
+    while ! "$@"; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.01
+    done
+}
+
+# files_are N FOLDER ENDING…: whether there are N files or more with one of the endings below the folder.
+files_are() {
+    local count=0 wanted=$1 folder=$2 ending
+    for ending in "${@:3}"; do
+        count=$((count + $(find "$folder" -name "*.$ending" 2>/dev/null | wc -l)))
+    done
+    [ "$count" -ge "$wanted" ]
+}

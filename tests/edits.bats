@@ -77,9 +77,11 @@ setup() {
     reprise >/dev/null 2>&1
     LOG_LEVEL=debug run reprise
     [[ $output == *" 0 MIDI files read"* ]]
+    cp "$out/processed_data.json" "$BATS_TEST_TMPDIR/before.json"
     size=$(stat -c %s "$midi")
     printf '\xff' | dd of="$midi" bs=1 seek=$((size / 2)) conv=notrunc status=none
     touch -d '2020-02-02' "$midi"
     LOG_LEVEL=debug run reprise
     [[ $output == *" 1 MIDI files read"* ]]
+    ! cmp -s "$out/processed_data.json" "$BATS_TEST_TMPDIR/before.json" # with another pitch, or without that file
 }

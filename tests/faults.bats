@@ -31,6 +31,37 @@ teardown() {
     sweep failing_calls --only "plan, again" --call open --one-effect
 }
 
+@test "gc, whatever cannot be read or looked at: it removes nothing that is needed, and it ends" {
+    [ "${BUILD:-release}" = release ] || skip "a preloaded library and sanitizers do not go together"
+    sweep failing_calls --only gc --call read --one-effect
+    sweep failing_calls --only gc --call stat --one-effect --sample 8
+}
+
+@test "import, whichever allocation fails: an error in words, nothing that is sound is called broken" {
+    [ "${BUILD:-release}" = release ] || skip "a preloaded library and sanitizers do not go together"
+    sweep failing_calls --only import --call allocate --one-effect
+}
+
+@test "an answer that cannot be written is an error in words: status, why, verify and gc to a full device" {
+    [ -c /dev/full ] || skip "there is no /dev/full"
+    small_dataset 4
+    reprise >/dev/null 2>&1
+    for goal in status why verify gc; do
+        status=0
+        reprise "$goal" >/dev/full 2>"$BATS_TEST_TMPDIR/words" || status=$?
+        [ "$status" -ne 0 ]
+        grep -q "^$goal: standard output: cannot write: No space left on device" "$BATS_TEST_TMPDIR/words" || { cat "$BATS_TEST_TMPDIR/words"; return 1; }
+    done
+    run reprise
+    [[ $output == *"Nothing to be done for 'all'"* ]]
+}
+
+@test "the process that holds the lock keeps nothing of make's open, even without descriptors; plan outlives its death" {
+    [ "${BUILD:-release}" = release ] || skip "a preloaded library and sanitizers do not go together"
+    sweep failing_calls --only "plan, a build" --call open --one-effect --sample 10
+    sweep failing_calls --only "plan, a build" --call close --sample 6
+}
+
 @test "SIGKILL of the process group at writes, syncs, renames, links and closes, and other ends of make: the next make gives the same bytes" {
     sweep kills --sample 1 --random 1 --signals 1 --pairs 6
 }

@@ -1,12 +1,14 @@
-/* Measures what one core can do at most: multiply-adds of f32 vectors held in registers, no memory. Prints GFLOP/s (two operations an FMA), the best of 20
- * short runs, for the widest vectors that this machine has. */
+/* Measures what one core can do at most: multiply-adds of vectors held in registers, no memory. Prints giga-operations a second (two a multiply-add), the best of
+ * many short runs, for the widest vectors that this machine has: of f32, or of the precision that is named (bf16, int8), 0 where there is no such instruction. */
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <immintrin.h>
 
-enum { CHAINS = 12, STEPS = 1000000 }; /* enough chains to hide an FMA's latency on both ports */
+enum { CHAINS = 12, STEPS = 100000, RUNS = 60 }; /* enough chains to hide an instruction's latency on all ports */
 
 static double seconds(void)
 {
@@ -15,40 +17,47 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-#define RUN(vector, set1, fmadd, lanes) \
-    vector chain[CHAINS], factor = set1(0.999f), addend = set1(1e-3f); \
-    for (int i = 0; i < CHAINS; i++) \
-        chain[i] = set1((float)i + 2); \
-    for (int i = 0; i < CHAINS; i++) /* values that no compiler may know, or it leaves out a chain whose value never changes */ \
-        __asm__ volatile("" : "+v"(chain[i])); \
-    double start = seconds(); \
-    for (int step = 0; step < STEPS; step++) { \
-        _Pragma("GCC unroll 16") for (int i = 0; i < CHAINS; i++) chain[i] = fmadd(chain[i], factor, addend); \
-    } \
-    double taken = seconds() - start; \
-    for (int i = 0; i < CHAINS; i++) \
-        __asm__ volatile("" : : "v"(chain[i])); \
-    return 2.0 * lanes * CHAINS * STEPS / taken / 1e9;
-
-static __attribute__((target("avx512f"))) double run_512(void)
-{
-    RUN(__m512, _mm512_set1_ps, _mm512_fmadd_ps, 16)
-}
-
-static __attribute__((target("avx2,fma"))) double run_256(void)
-{
-    RUN(__m256, _mm256_set1_ps, _mm256_fmadd_ps, 8)
-}
-
-int main(void)
-{
-    double best = 0;
-    if (!__builtin_cpu_supports("fma")) {
-        fputs("fma_peak: this machine has no FMA\n", stderr);
-        return 1;
+/* Twelve registers of their own, each the sum of one chain. Written in assembly, so that nothing but these instructions runs, whatever the compiler. */
+#define EACH(op, r) \
+    op " %%" r "14,%%" r "15,%%" r "0\n" op " %%" r "14,%%" r "15,%%" r "1\n" op " %%" r "14,%%" r "15,%%" r "2\n" op " %%" r "14,%%" r "15,%%" r "3\n" \
+    op " %%" r "14,%%" r "15,%%" r "4\n" op " %%" r "14,%%" r "15,%%" r "5\n" op " %%" r "14,%%" r "15,%%" r "6\n" op " %%" r "14,%%" r "15,%%" r "7\n" \
+    op " %%" r "14,%%" r "15,%%" r "8\n" op " %%" r "14,%%" r "15,%%" r "9\n" op " %%" r "14,%%" r "15,%%" r "10\n" op " %%" r "14,%%" r "15,%%" r "11\n"
+#define CLOBBERED "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm14", "xmm15"
+#define RUN(name, features, op, r, operations) \
+    static __attribute__((target(features))) double name(void) \
+    { \
+        const double start = seconds(); \
+        __asm__ volatile("vxorps %%xmm0,%%xmm0,%%xmm0\nvxorps %%xmm14,%%xmm14,%%xmm14\nvxorps %%xmm15,%%xmm15,%%xmm15\n" ::: CLOBBERED); \
+        for (int step = 0; step < STEPS; step++) \
+            __asm__ volatile(EACH(op, r) ::: CLOBBERED); \
+        return 2.0 * operations * CHAINS * STEPS / (seconds() - start) / 1e9; \
     }
-    for (int i = 0; i < 20; i++) {
-        double rate = __builtin_cpu_supports("avx512f") ? run_512() : run_256();
+RUN(f32_512, "avx512f", "vfmadd231ps", "zmm", 16)
+RUN(f32_256, "avx2,fma", "vfmadd231ps", "ymm", 8)
+RUN(bf16_512, "avx512f", "vdpbf16ps", "zmm", 32)
+RUN(int8_512, "avx512f", "vpdpbusd", "zmm", 64)
+RUN(int8_256, "avx2", "%{vex%} vpdpbusd", "ymm", 32)
+
+/* Bit `bit` of register eax of leaf 7, subleaf 1: 4 is AVX-VNNI, 5 is AVX-512 BF16. */
+static int has(int bit)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> bit & 1);
+}
+
+int main(int argc, char **argv)
+{
+    const char *precision = argc > 1 ? argv[1] : "f32";
+    const int wide = __builtin_cpu_supports("avx512f") != 0, half = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    double (*run)(void) = NULL, best = 0;
+    if (strcmp(precision, "f32") == 0)
+        run = wide ? f32_512 : half ? f32_256 : NULL;
+    else if (strcmp(precision, "bf16") == 0)
+        run = wide && has(5) ? bf16_512 : NULL;
+    else if (strcmp(precision, "int8") == 0)
+        run = wide && __builtin_cpu_supports("avx512vnni") ? int8_512 : half && has(4) ? int8_256 : NULL;
+    for (int i = 0; run && i < RUNS; i++) {
+        const double rate = run();
         best = rate > best ? rate : best;
     }
     return printf("%.1f\n", best) < 0;

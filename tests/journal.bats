@@ -22,10 +22,7 @@ killed_run() {
     export root data work out BUILD
     setsid bash -c 'reprise -j1' >/dev/null 2>&1 3>&- &
     group=$!
-    for _ in $(seq 500); do
-        [ "$(find "$work/emb" -name '*.emb' 2>/dev/null | wc -l)" -lt 2 ] || break
-        sleep 0.02
-    done
+    until_true files_are 2 "$work/emb" emb
     kill -KILL -- "-$group"
     wait "$group" 2>/dev/null || true
 }

@@ -61,7 +61,7 @@ refused() {
     [[ $output == *"not a regular file (a folder)"* ]]
     rmdir "$data/pairs.json"
     mkfifo "$data/pairs.json"
-    run timeout 20 make -C "$root" INPUT="$data/pairs.json" WORK_DIR="$work" OUTPUT_DIR="$out"
+    run timeout 120 make -C "$root" INPUT="$data/pairs.json" WORK_DIR="$work" OUTPUT_DIR="$out"
     [ "$status" -ne 0 ] && [ "$status" -ne 124 ]
     [[ $output == *"not a regular file (a FIFO)"* ]]
     (cd "$out" && sha256sum -c --quiet "$BATS_TEST_TMPDIR/before")

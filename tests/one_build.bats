@@ -30,15 +30,6 @@ nobody_of() {
     [ -z "$(pgrep -r R,S,D,T -g "$1")" ]
 }
 
-# Waits until a command succeeds, ten seconds at most.
-until_true() {
-    for _ in $(seq 500); do
-        ! "$@" || return 0
-        sleep 0.02
-    done
-    return 1
-}
-
 has_finished() { # a shard or more
     [ -n "$(finished)" ]
 }
@@ -99,14 +90,14 @@ has_begun() {
         until_true has_begun
         kill -"$signal" -- "-$group"
         wait "$group" || true
-        flock -w 1 "$work/lock" true || { echo "$signal: still locked"; return 1; }
+        flock -w 30 "$work/lock" true || { echo "$signal: still locked"; return 1; }
         until_true nobody_of "$group" || { echo "$signal: $(pgrep -ag "$group")"; return 1; }
     done
     rm -rf "$work" "$out"
     in_background first -j2
     until_true has_begun
     kill -KILL "$(pgrep -g "$group" -x plan)"
-    flock -w 1 "$work/lock" true
+    flock -w 30 "$work/lock" true
     run reprise -j2 # beside the other, without a lock
     [ "$status" -eq 0 ]
     wait "$group"
@@ -115,7 +106,7 @@ has_begun() {
 }
 
 @test "make | cat ends when make ends" {
-    run timeout 60 bash -c "$(declare -f reprise); root='$root' data='$data' work='$work' out='$out' BUILD='${BUILD:-}'; reprise -j2 2>&1 | cat"
+    run timeout 120 bash -c "$(declare -f reprise); root='$root' data='$data' work='$work' out='$out' BUILD='${BUILD:-}'; reprise -j2 2>&1 | cat"
     [ "$status" -eq 0 ]
 }
 
@@ -130,7 +121,7 @@ has_begun() {
         [[ $output == *"make "*" works there"* ]] || { echo "$goal: $output"; return 1; }
     done
     for goal in status why partial; do
-        run timeout 10 make -C "$root" --no-print-directory BUILD="${BUILD:-release}" INPUT="$data/pairs.json" WORK_DIR="$work" OUTPUT_DIR="$out" \
+        run timeout 60 make -C "$root" --no-print-directory BUILD="${BUILD:-release}" INPUT="$data/pairs.json" WORK_DIR="$work" OUTPUT_DIR="$out" \
             BATCH_SIZE=2 CHECKPOINT_INTERVAL=2 "$goal"
         [[ $output != *waiting* ]]
         [ "$goal" != status ] || [[ $output == *"running     make $holder on "* ]]

@@ -13,7 +13,7 @@ load dataset
 import re, sys
 text = open(sys.argv[1], newline="").read()
 drawings = re.findall(r"\r\x1b\[K([^\r\n\x1b]*)\r(?!\n)", text)
-assert len(drawings) >= 3, text
+assert drawings, text
 for line in drawings:
     assert re.fullmatch(r"midi \d+/54( [\d.]+/s)?  text \d+/54( [\d.]+/s)?  ETA (--|[\dhms]+)", line), line
 counts = [int(re.match(r"midi \d+/54.*text (\d+)/54", line)[1]) for line in drawings]
@@ -47,11 +47,17 @@ END
 }
 
 @test "a run of more than five seconds without a terminal says how far it is" {
-    small_dataset 1
-    edit 'pairs[:] = [dict(pairs[0], text_description="A long caption with many words, number %d. " % i * 40) for i in range(400)]'
-    batch=32 interval=10 run reprise -j2
-    [ "$status" -eq 0 ]
-    grep -Eq '^reprise: midi [0-9]+/[0-9]+.*text [0-9]+/400 .*ETA' <<<"$output"
+    small_dataset 16
+    export -f reprise
+    export root data work out BUILD
+    setsid bash -c 'reprise -j1' >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+    group=$!
+    until_true files_are 1 "$work/emb" emb
+    kill -STOP -- "-$group" # however fast the machine is
+    sleep 5.1
+    kill -CONT -- "-$group"
+    wait "$group"
+    grep -Eq '^reprise: midi [0-9]+/16.*text [0-9]+/16 .*ETA' "$BATS_TEST_TMPDIR/log" || { cat "$BATS_TEST_TMPDIR/log"; return 1; }
 }
 
 @test "LOG_LEVEL=error is silent about everything but errors" {

@@ -45,10 +45,7 @@ load dataset
     export root data work out BUILD
     setsid bash -c 'reprise POOLING=cls' >/dev/null 2>&1 3>&- &
     group=$!
-    for _ in $(seq 200); do
-        [ "$(find "$work/emb" -name '*.emb' | wc -l)" -gt "$(grep -c '^emb' "$BATS_TEST_TMPDIR/before")" ] && break
-        sleep 0.02
-    done
+    until_true files_are $(($(grep -c '^emb' "$BATS_TEST_TMPDIR/before") + 1)) "$work/emb" emb
     kill -KILL -- "-$group"
     wait "$group" 2>/dev/null || true
     reprise >/dev/null 2>&1

@@ -57,10 +57,12 @@ refused() {
 @test "make help and README name every variable and goal" {
     run make -C "$root" --no-print-directory help
     [ "$status" -eq 0 ]
-    for name in INPUT OUTPUT_DIR WORK_DIR WORKERS BATCH_SIZE CHECKPOINT_INTERVAL MIDI_FIELD TEXT_FIELD TOKENIZER MODEL POOLING NORMALIZE PRECISION \
-        USE_GPU REQUIRE_GPU STRICT LOG_LEVEL FSYNC all continue restart clean distclean setup demo test parity bench help; do
-        grep -qw "$name" <<<"$output" || { echo "help does not name $name"; return 1; }
-        grep -qw "$name" "$root/README.md" || { echo "README does not name $name"; return 1; }
+    mapfile -t variables < <(sed -n "/^# ---- the user's variables/,/^# File names/ s/^\([A-Z_]*\) ?\?:\?=.*/\1/p" "$root/Makefile")
+    [ "${#variables[@]}" -gt 20 ]
+    for name in "${variables[@]}" MIDI_CHECKPOINT TEXT_CHECKPOINT PROCESSING_CHECKPOINT all continue partial checkpoint import status why verify gc cache-gc restart clean \
+        distclean setup demo test torture parity bench help; do
+        grep -qw -- "$name" <<<"$output" || { echo "help does not name $name"; return 1; }
+        grep -q -- "^| .*\`$name\`.*|.*|" "$root/README.md" || { echo "README has no row for $name"; return 1; }
     done
 }
 

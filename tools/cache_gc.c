@@ -1,6 +1,5 @@
 /* cache_gc: makes the cache of finished shards (shard_cache.h) no larger than it may be. The entries that were not used for longest go first; builds
  * that use the cache meanwhile lose nothing: an entry that they have taken is a file of theirs. */
-#include <fts.h>
 #include <getopt.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 
 #include "lib/amounts.h"
 #include "lib/atomic_file.h"
+#include "lib/file_walk.h"
 #include "lib/grow.h"
 #include "lib/hash.h"
 #include "lib/message.h"
@@ -36,12 +36,12 @@ static int is_damaged(const char *name)
     return strlen(name) == HASH_HEX + strlen(".tok.damaged") && strcmp(name + HASH_HEX + 4, ".damaged") == 0;
 }
 
-static int add_entry(struct entries *entries, const FTSENT *file, struct reason *why)
+static int add_entry(struct entries *entries, const struct walk_entry *file, struct reason *why)
 {
     if (GROW(entries->list, entries->capacity, entries->count + 1, why) < 0)
         return -1;
-    const struct stat *status = file->fts_statp;
-    char *path = strdup(file->fts_path);
+    const struct stat *status = file->status;
+    char *path = strdup(file->path);
     if (!path)
         return fail(why, "out of memory");
     entries->list[entries->count++] =
@@ -50,26 +50,16 @@ static int add_entry(struct entries *entries, const FTSENT *file, struct reason 
     return 0;
 }
 
-/* Finds the entries; what killed runs left behind is removed on the way. */
-static int find_entries(const char *folder, struct entries *entries, struct reason *why)
+/* What killed runs left behind is removed on the way. */
+static int find_entry(void *context, const struct walk_entry *file, struct reason *why)
 {
-    char *roots[] = {(char *)folder, NULL};
-    FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-    if (!walk)
-        return fail_errno(why, "cannot be walked");
-    int result = 0;
-    for (FTSENT *file; result == 0 && (file = fts_read(walk));) {
-        if (file->fts_info == FTS_D)
-            atomic_file_sweep(file->fts_path);
-        else if (file->fts_info == FTS_DNR || file->fts_info == FTS_ERR)
-            result = fail(why, "%s: %s", file->fts_path, strerror(file->fts_errno));
-        else if (file->fts_info == FTS_F && is_damaged(file->fts_name))
-            unlink(file->fts_path);
-        else if (file->fts_info == FTS_F && is_entry(file->fts_name))
-            result = add_entry(entries, file, why);
-    }
-    fts_close(walk);
-    return result;
+    if (file->event == WALK_FOLDER)
+        atomic_file_sweep(file->path);
+    else if (file->event == WALK_FILE && is_damaged(file->name))
+        unlink(file->path);
+    else if (file->event == WALK_FILE && is_entry(file->name))
+        return add_entry(context, file, why);
+    return 0;
 }
 
 static int compare_use(const void *a, const void *b)
@@ -82,20 +72,17 @@ static int trim(const char *folder, uint64_t most)
 {
     struct entries entries = {0};
     struct reason why;
-    struct stat status;
-    int failed = 0;
-    if (stat(folder, &status) == 0 && find_entries(folder, &entries, &why) < 0) {
-        message(MESSAGE_ERROR, folder, "%s", why.text);
-        failed = 1;
-    }
+    int failed = file_walk(folder, find_entry, &entries, &why) < 0;
+    if (failed)
+        message(MESSAGE_ERROR, NULL, "%s", why.text);
     uint64_t before = entries.bytes;
     size_t removed = 0;
     if (entries.count > 0)
         qsort(entries.list, entries.count, sizeof *entries.list, compare_use);
     for (size_t i = 0; !failed && i < entries.count && entries.bytes > most; i++) {
         if (unlink(entries.list[i].path) < 0) {
-            fail_errno(&why, "cannot be removed");
-            message(MESSAGE_WARNING, entries.list[i].path, "%s", why.text);
+            fail_errno(&why, "%s: cannot be removed", entries.list[i].path);
+            message(MESSAGE_WARNING, NULL, "%s", why.text);
             continue;
         }
         entries.bytes -= entries.list[i].bytes;
@@ -106,14 +93,14 @@ static int trim(const char *folder, uint64_t most)
         printf("%s: %zu of %zu shards removed (%s), %s left\n", folder, removed, entries.count, format_bytes(before - entries.bytes, gone),
                format_bytes(entries.bytes, left));
         if (entries.bytes > most) {
-            message(MESSAGE_ERROR, folder, "is still larger than it may be");
+            message(MESSAGE_ERROR, folder, "is still larger than it may be: %s", why.text);
             failed = 1;
         }
     }
     for (size_t i = 0; i < entries.count; i++)
         free(entries.list[i].path);
     free(entries.list);
-    return failed || fflush(stdout) ? 1 : 0;
+    return failed || print_end() < 0;
 }
 
 int main(int argc, char **argv)
@@ -125,8 +112,8 @@ int main(int argc, char **argv)
         return 2;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
-        case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
-        case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
+        case HELP: fputs(usage, stdout); return print_end() < 0;
+        case VERSION: print_version(); return print_end() < 0;
         default: return 2;
         }
     }

@@ -80,8 +80,11 @@ static int add_text_features(struct joining *joining, size_t item, const struct 
 {
     struct text_buffer *body = &joining->body, cleaned = {0};
     text_clear(&joining->decoded);
-    if (json_decode_string(pair->text, &joining->decoded) < 0 || joining->decoded.failed ||
-        clean_text(joining->decoded.bytes, joining->decoded.count, &cleaned, why) < 0)
+    if (json_decode_string(pair->text, &joining->decoded) < 0)
+        return fail(why, "a text that is none");
+    if (joining->decoded.failed)
+        return fail(why, "out of memory");
+    if (clean_text(joining->decoded.bytes, joining->decoded.count, &cleaned, why) < 0)
         return -1;
     text_add_string(body, "{\"original_text\":");
     add_span(body, pair->text);
@@ -225,15 +228,15 @@ end:
 
 /* ---- what is finished, beside a build that goes on ---- */
 
-/* Whether the piece of this shard is there, or can be made now. A piece appears whole under the hash of its contents' names, so a build at work that makes
+/* Whether the piece of this shard is there, or can be made now: 1 or 0, -1 with `why`. A shard that cannot be joined is reported, and the others are. A piece appears whole under the hash of its contents' names, so a build at work that makes
  * the same one is not disturbed. */
-static int piece_ready(const char *work, const struct plan_record *plan, const struct shard_names *shard)
+static int piece_ready(const char *work, const struct plan_record *plan, const struct shard_names *shard, struct reason *why)
 {
     char *piece = piece_file(work, shard->piece), *pairs = list_file(work, shard->piece, "pairs");
     char *tok = shard_file(work, SHARD_OF_MIDI, plan->tok, shard->midi), *emb = shard_file(work, SHARD_OF_TEXT, plan->emb, shard->text);
-    int ready = 0;
-    if (piece && pairs && tok && emb)
-        ready = access(piece, F_OK) == 0 || (access(tok, F_OK) == 0 && access(emb, F_OK) == 0 && join_shard(tok, emb, pairs, piece) == 0);
+    int ready = is_there(piece, why);
+    if (ready == 0 && (ready = is_there(tok, why)) > 0 && (ready = is_there(emb, why)) > 0)
+        ready = pairs ? join_shard(tok, emb, pairs, piece) == 0 : fail(why, "out of memory");
     free(piece);
     free(pairs);
     free(tok);
@@ -251,16 +254,18 @@ static int join_finished(const char *work, const char *plan_path, const char *li
         message(MESSAGE_ERROR, NULL, "%s", why.text);
         return 1;
     }
-    for (size_t i = 0; i < plan.shard_count; i++) {
-        if (!piece_ready(work, &plan, &plan.shards[i]))
+    int ready = 0;
+    for (size_t i = 0; ready >= 0 && i < plan.shard_count; i++) {
+        ready = piece_ready(work, &plan, &plan.shards[i], &why);
+        if (ready <= 0)
             continue;
         hash_to_hex(plan.shards[i].piece, hex);
         text_printf(&names, "%s\n", hex);
     }
     plan_record_free(&plan);
-    struct atomic_file *file = names.failed ? NULL : atomic_file_open(list, &why);
-    if (names.failed)
-        fail(&why, "out of memory");
+    if (ready >= 0 && names.failed)
+        ready = fail(&why, "out of memory");
+    struct atomic_file *file = ready < 0 ? NULL : atomic_file_open(list, &why);
     if (file)
         atomic_file_write(file, names.bytes, names.count);
     int result = file ? atomic_file_commit(file, &why) : -1;
@@ -306,8 +311,8 @@ int main(int argc, char **argv)
         case PIECES: pieces = optarg; break;
         case FINISHED: finished = optarg; break;
         case SIGNATURE: return print_signature();
-        case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
-        case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
+        case HELP: fputs(usage, stdout); return print_end() < 0;
+        case VERSION: print_version(); return print_end() < 0;
         default: return 2;
         }
     }

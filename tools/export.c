@@ -2,6 +2,7 @@
  *
  * MIDI records come from every finished .tok shard of the plan, text records from every finished .emb shard, in input order; the two stages
  * need not be equally far. Quarantined items have no record: they are not done. Only one shard is held in memory. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,8 +83,9 @@ static int add_midi_record_of(struct text_buffer *out, const struct source *sour
     size_t count = item_tokens_count(&source->tokens, item);
     struct text_buffer members = {0};
     add_recorded_members(&members, shard_item_json(source->shard, item));
-    struct hash check = check_of_tokens(key, source->tokens.ids + source->tokens.offsets[item] * (int64_t)source->tokens.vocabularies,
-                                        count * source->tokens.vocabularies, members.bytes, members.count);
+    struct hash check = {0};
+    int failed = check_of_tokens(key, source->tokens.ids + source->tokens.offsets[item] * (int64_t)source->tokens.vocabularies,
+                                 count * source->tokens.vocabularies, members.bytes, members.count, &check) < 0;
     text_add_string(out, "{\"file_path\":");
     text_add(out, pair->midi_file.text, pair->midi_file.length);
     text_add_string(out, ",\"tokens\":");
@@ -93,7 +95,7 @@ static int add_midi_record_of(struct text_buffer *out, const struct source *sour
     text_add_string(out, ",");
     add_statement(out, source, key, check);
     text_add_string(out, "}}");
-    int failed = members.failed;
+    failed |= members.failed;
     text_free(&members);
     return failed ? -1 : 0;
 }
@@ -102,13 +104,15 @@ static int add_text_record_of(struct text_buffer *out, const struct source *sour
 {
     struct text_buffer text = {0}, cleaned = {0};
     struct reason ignored;
-    struct hash key = shard_item_key(source->shard, item);
+    struct hash key = shard_item_key(source->shard, item), check = {0};
     const float *row = source->embedding + item * source->dimension;
     int result = json_decode_string(pair->text, &text);
     text_add(&text, "", 0);
     text_add(&cleaned, "", 0);
     if (result == 0 && !text.failed && !cleaned.failed)
         result = clean_text(text.bytes, text.count, &cleaned, &ignored);
+    if (result == 0)
+        result = check_of_embedding(key, row, source->dimension, source->n_tokens[item], &check);
     if (result == 0 && !text.failed && !cleaned.failed) {
         text_add_string(out, "{\"original_text\":");
         text_add(out, pair->text.text, pair->text.length);
@@ -117,7 +121,7 @@ static int add_text_record_of(struct text_buffer *out, const struct source *sour
         text_add_string(out, ",\"embedding\":");
         add_embedding(out, row, source->dimension);
         text_add_string(out, ",");
-        add_statement(out, source, key, check_of_embedding(key, row, source->dimension, source->n_tokens[item]));
+        add_statement(out, source, key, check);
         text_printf(out, ",\"n_tokens\":%d}}", source->n_tokens[item]);
     } else {
         result = -1;
@@ -150,7 +154,7 @@ static int export_items(struct export *export, const struct source *source, stru
     return more < 0 ? -1 : item == shard_items(source->shard) ? 0 : fail(why, "fewer pairs than items");
 }
 
-/* A shard that turns out to be damaged, or is taken away meanwhile, is not finished: 1. 0, or -1 after reporting. */
+/* A shard that turns out to be damaged, and so has been set aside, or is taken away meanwhile, is not finished: 1. 0, or -1 after reporting. */
 static int export_shard(struct export *export, const struct shard_names *names)
 {
     const struct hash name = export->kind == SHARD_OF_MIDI ? names->midi : names->text;
@@ -164,8 +168,8 @@ static int export_shard(struct export *export, const struct shard_names *names)
     if (!path || !list) {
         message(MESSAGE_ERROR, NULL, "out of memory");
     } else if (!shard) {
-        message(MESSAGE_WARNING, path, "left out: %s", why.text);
-        result = 1;
+        result = is_there(path, NULL) == 0 ? 1 : -1;
+        message(result > 0 ? MESSAGE_WARNING : MESSAGE_ERROR, path, "%s%s", result > 0 ? "left out: " : "", why.text);
     } else if (!(pairs = pair_list_open(list, &why)) || open_source(&source, export->kind, shard, name, &why) < 0 ||
                export_items(export, &source, pairs, &why) < 0) {
         message(MESSAGE_ERROR, pairs ? path : list, "%s", why.text);
@@ -261,19 +265,20 @@ static int export_processing(const struct export *export, const char *out)
 
 /* ---- the program ---- */
 
-static int find_finished(struct export *export)
+static int find_finished(struct export *export, struct reason *why)
 {
     for (int kind = 0; kind < SHARD_KINDS; kind++) {
         if (!(export->finished[kind] = calloc(export->plan.shard_count + 1, 1)))
-            return -1;
+            return fail(why, "out of memory");
         for (size_t i = 0; i < export->plan.shard_count; i++) {
             const struct shard_names *names = &export->plan.shards[i];
             char *path = shard_file(export->work, (enum shard_kind)kind, kind == SHARD_OF_MIDI ? export->plan.tok : export->plan.emb,
                                     kind == SHARD_OF_MIDI ? names->midi : names->text);
-            if (!path)
-                return -1;
-            export->finished[kind][i] = access(path, F_OK) == 0;
+            int there = is_there(path, why);
             free(path);
+            if (there < 0)
+                return -1;
+            export->finished[kind][i] = (unsigned char)there;
         }
     }
     for (size_t i = 0; i < export->plan.shard_count; i++)
@@ -288,9 +293,9 @@ static int export_all(struct export *export, const char *plan, char *const outs[
         message(MESSAGE_ERROR, NULL, "%s", why.text);
         return -1;
     }
-    int result = find_finished(export);
+    int result = find_finished(export, &why);
     if (result < 0)
-        message(MESSAGE_ERROR, NULL, "out of memory");
+        message(MESSAGE_ERROR, NULL, "%s", why.text);
     if (result == 0)
         result = export_stage(export, SHARD_OF_MIDI, outs[0]);
     if (result == 0)
@@ -323,9 +328,13 @@ int main(int argc, char **argv)
             if (whole_number(optarg, 1, 1 << 20, &export.batch) < 0)
                 return usage_error("BATCH_SIZE=%s: a whole number from 1 to %d is needed", optarg, 1 << 20);
             break;
-        case PROGRESS: export.has_run = progress_read(optarg, &export.run) == 0; break;
-        case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
-        case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
+        case PROGRESS:
+            export.has_run = progress_read(optarg, &export.run) == 0;
+            if (!export.has_run && errno != 0 && errno != ENOENT)
+                message(MESSAGE_WARNING, optarg, "%s; the last run's times and speeds are not known", strerror(errno));
+            break;
+        case HELP: fputs(usage, stdout); return print_end() < 0;
+        case VERSION: print_version(); return print_end() < 0;
         default: return 2;
         }
     }

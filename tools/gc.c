@@ -3,7 +3,7 @@
  *
  * While shards of the plan are missing, finished ones of the same settings stay: their items may be taken over. It refuses while a make builds in WORK_DIR, and holds
  * the plan lock, so that none can plan meanwhile. */
-#include <fts.h>
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +14,7 @@
 #include "lib/amounts.h"
 #include "lib/build_lock.h"
 #include "lib/atomic_file.h"
+#include "lib/file_walk.h"
 #include "lib/hash_set.h"
 #include "lib/known_shards.h"
 #include "lib/live_makes.h"
@@ -63,28 +64,31 @@ static int add_last_build(struct collection *collection, struct reason *why)
 {
     char held[HASH_HEX + 1], *path = NULL;
     struct plan_record last;
-    struct reason gone;
-    if (output_record_hash(collection->output, held) < 0)
-        return 0;
+    int recorded = output_record_hash(collection->output, held, why);
+    if (recorded <= 0)
+        return recorded;
     if (asprintf(&path, "%s/plan/%s.plan", collection->work, held) < 0)
         return fail(why, "out of memory");
-    int result = 0;
-    if (plan_record_read(path, &last, &gone) == 0) {
+    int result = plan_record_read(path, &last, why);
+    if (result == 0) {
         result = add_plan(collection, held, why) < 0 ? -1 : add_names(collection->listed, &last, why);
         plan_record_free(&last);
+    } else if (errno == 0 || errno == ENOENT) {
+        result = 0; /* it is gone or damaged, and its lists are of no use */
     }
     free(path);
     return result;
 }
 
-static int is_complete(const struct collection *collection, enum shard_kind kind)
+/* 1 or 0, -1 with `why`. */
+static int is_complete(const struct collection *collection, enum shard_kind kind, struct reason *why)
 {
     const struct plan_record *plan = &collection->plan;
     int complete = 1;
-    for (size_t i = 0; complete && i < plan->shard_count; i++) {
+    for (size_t i = 0; complete > 0 && i < plan->shard_count; i++) {
         char *path = shard_file(collection->work, kind, kind == SHARD_OF_MIDI ? plan->tok : plan->emb,
                                 kind == SHARD_OF_MIDI ? plan->shards[i].midi : plan->shards[i].text);
-        complete = path && access(path, F_OK) == 0;
+        complete = is_there(path, why);
         free(path);
     }
     return complete;
@@ -99,8 +103,9 @@ static int find_needed(struct collection *collection, const char *hash, struct r
         hash_set_sort(&collection->needed[i]);
     for (int i = 0; i <= PIECES; i++)
         hash_set_sort(&collection->listed[i]);
-    collection->complete[SHARD_OF_MIDI] = is_complete(collection, SHARD_OF_MIDI);
-    collection->complete[SHARD_OF_TEXT] = is_complete(collection, SHARD_OF_TEXT);
+    for (int kind = 0; kind < SHARD_KINDS; kind++)
+        if ((collection->complete[kind] = is_complete(collection, (enum shard_kind)kind, why)) < 0)
+            return -1;
     return 0;
 }
 
@@ -147,19 +152,34 @@ static int goes(const struct collection *collection, const char *folder, const c
     return list_goes(collection, ending, name);
 }
 
-static void remove_file(struct collection *collection, const FTSENT *file)
+static void remove_file(struct collection *collection, const struct walk_entry *file)
 {
     struct reason why;
-    if (unlink(file->fts_path) == 0) {
-        if (!is_dead_makefile(file->fts_name)) { /* every make leaves one, nobody wants to hear of it */
+    if (unlink(file->path) == 0) {
+        if (!is_dead_makefile(file->name)) { /* every make leaves one, nobody wants to hear of it */
             collection->files++;
-            collection->bytes += (unsigned long long)file->fts_statp->st_size;
+            collection->bytes += (unsigned long long)file->status->st_size;
         }
         return;
     }
     collection->failed++;
     fail_errno(&why, "cannot be removed");
-    message(MESSAGE_ERROR, file->fts_path, "%s", why.text);
+    message(MESSAGE_ERROR, file->path, "%s", why.text);
+}
+
+struct collecting { struct collection *collection; const char *folder; };
+
+static int collect_entry(void *context, const struct walk_entry *file, struct reason *why)
+{
+    (void)why;
+    struct collecting *collecting = context;
+    if (file->event == WALK_FOLDER)
+        atomic_file_sweep(file->path);
+    else if (file->event == WALK_FILE && goes(collecting->collection, collecting->folder, file->parent, file->name))
+        remove_file(collecting->collection, file);
+    else if (file->event == WALK_FOLDER_DONE && file->level == 1)
+        rmdir(file->path); /* a signature's folder, if it is empty now */
+    return 0;
 }
 
 static int collect_folder(struct collection *collection, const char *folder, struct reason *why)
@@ -167,19 +187,7 @@ static int collect_folder(struct collection *collection, const char *folder, str
     char *root = NULL;
     if (asprintf(&root, "%s/%s", collection->work, folder) < 0)
         return fail(why, "out of memory");
-    char *roots[] = {root, NULL};
-    FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-    int result = walk ? 0 : fail_errno(why, "%s", root);
-    for (FTSENT *file; walk && (file = fts_read(walk));) {
-        if (file->fts_info == FTS_D)
-            atomic_file_sweep(file->fts_path);
-        else if (file->fts_info == FTS_F && goes(collection, folder, file->fts_parent->fts_name, file->fts_name))
-            remove_file(collection, file);
-        else if (file->fts_info == FTS_DP && file->fts_level == 1)
-            rmdir(file->fts_path); /* a signature's folder, if it is empty now */
-    }
-    if (walk)
-        fts_close(walk);
+    int result = file_walk(root, collect_entry, &(struct collecting){collection, folder}, why);
     free(root);
     return result;
 }
@@ -195,7 +203,7 @@ static int is_kept(void *context, struct hash name)
     if (hash_set_holds(&collection->needed[keeping->kind == SHARD_OF_MIDI ? MIDI : TEXT], name))
         return 1;
     char *path = shard_file(collection->work, keeping->kind, keeping->kind == SHARD_OF_MIDI ? collection->plan.tok : collection->plan.emb, name);
-    int kept = path && access(path, F_OK) == 0;
+    int kept = is_there(path, NULL) != 0;
     free(path);
     return kept;
 }
@@ -256,8 +264,8 @@ int main(int argc, char **argv)
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
         case OUTPUT: collection.output = optarg; break;
-        case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
-        case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
+        case HELP: fputs(usage, stdout); return print_end() < 0;
+        case VERSION: print_version(); return print_end() < 0;
         default: return 2;
         }
     }
@@ -272,5 +280,5 @@ int main(int argc, char **argv)
     for (int i = 0; i <= PIECES; i++)
         hash_set_free(&collection.listed[i]);
     plan_record_free(&collection.plan);
-    return result < 0 || collection.failed > 0 || fflush(stdout) ? 1 : 0;
+    return result < 0 || collection.failed > 0 || print_end() < 0;
 }

@@ -137,7 +137,12 @@ static enum outcome judge(struct import *import, const struct wanted_item *wante
         int differs = import->kind == SHARD_OF_MIDI ? read_midi(import, wanted, why) : compare_cleaned(import, why);
         return differs < 0 ? FAILED : differs > 0 ? UNPROVEN : TAKEN;
     }
-    if (!checkpoint_item_is_intact(&import->item, import->kind)) {
+    int intact = checkpoint_item_is_intact(&import->item, import->kind);
+    if (intact < 0) {
+        fail(why, "out of memory");
+        return FAILED;
+    }
+    if (!intact) {
         fail(why, "it is not what was written: it has not the hash that it states");
         return BROKEN;
     }
@@ -152,7 +157,7 @@ static enum outcome examine(struct import *import, const struct wanted_item **wa
 {
     struct checkpoint_item *item = &import->item;
     if (checkpoint_item_parse(item, import->kind, import->record.bytes, why) < 0)
-        return BROKEN;
+        return is_out_of_memory(why) ? FAILED : BROKEN;
     *wanted = wanted_items_find(&import->wanted, item->name.bytes, item->name.count);
     if (*wanted)
         return judge(import, *wanted, why);
@@ -358,8 +363,8 @@ int main(int argc, char **argv)
         case TOK: import.commands[SHARD_OF_MIDI] = optarg; break;
         case EMB: import.commands[SHARD_OF_TEXT] = optarg; break;
         case MODEL: import.model_folder = optarg; break;
-        case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
-        case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
+        case HELP: fputs(usage, stdout); return print_end() < 0;
+        case VERSION: print_version(); return print_end() < 0;
         default: return 2;
         }
     }

@@ -1,6 +1,6 @@
 /* midi2tok: MIDI files to tokens.
  *
- * IN is a MIDI file and OUT a MidiTok token file (JSON), or, where OUT ends in .tok, IN is a shard list of plan's (item_list.h) and OUT a shard
+ * IN is a MIDI file (or what midi_input.h makes one of) and OUT a MidiTok token file (JSON), or, where OUT ends in .tok, IN is a shard list of plan's (item_list.h) and OUT a shard
  * (shard.h). In a shard an item that cannot be tokenized is quarantined: it keeps its place, with the reason. A file that is no longer what
  * plan saw fails the shard, because the shard's name says what is in it. */
 #include <errno.h>
@@ -9,24 +9,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/abc_music.h"
+#include "lib/amt.h"
 #include "lib/atomic_file.h"
-#include "lib/grid_score.h"
+#include "lib/encode.h"
 #include "lib/hash.h"
 #include "lib/item_guard.h"
 #include "lib/item_list.h"
 #include "lib/message.h"
 #include "lib/midi_file.h"
+#include "lib/midi_input.h"
 #include "lib/midi_record.h"
 #include "lib/numbers.h"
 #include "lib/progress.h"
-#include "lib/remi.h"
 #include "lib/reuse.h"
 #include "lib/text_buffer.h"
 #include "lib/tok_shard.h"
+#include "lib/token_file.h"
+#include "lib/tokenizer.h"
+#include "lib/tokenizer_options.h"
+#include "lib/trained_encoder.h"
 #include "lib/whole_file.h"
 
 /* To be raised whenever the same file gives other tokens or another record than before. */
-#define ALGORITHM 1
+#define ALGORITHM 2
 
 /* What a file may give at most: no music comes near it, but a single absurd time would give hundreds of millions of empty bars. */
 #define MOST_TOKENS(file_bytes) ((size_t)4 * 1024 * 1024 + 8 * (file_bytes))
@@ -34,14 +40,20 @@
 static const char usage[] =
     "usage: midi2tok [options] IN OUT\n"
     "Turns a MIDI file IN into a MidiTok token file OUT (JSON), or, if OUT ends in .tok, a shard list IN into a shard OUT.\n"
-    "  --tokenizer NAME  the tokenization: REMI (the default), in MidiTok's default configuration with programs on\n"
+    "IN may also be gzip-compressed, or ABC notation, which needs abc2midi (Debian package abcmidi).\n"
+    "  --tokenizer NAME  the tokenization, in MidiTok's default configuration with programs on: REMI (the default), REMIPlus, TSD, MIDILike, Structured,\n"
+    "                    CPWord, Octuple, MuMIDI, MMM, PerTok; AMT, the earlier Python system's\n"
+    "  --lenient         of a damaged or truncated file take the complete events before the fault\n"
     "  --no-programs     MidiTok's plain default: no Program tokens, one list of tokens per track\n"
+    "  --config FILE     the tokenizer of a tokenizer.json written by MidiTok, or by --save-config\n"
+    "  --set FIELD=VALUE set a field of MidiTok's TokenizerConfig, the value as in JSON: --set num_velocities=16 --set 'beat_res={\"0_4\":8}'\n"
+    "  --save-config FILE  write the tokenizer as a tokenizer.json; IN and OUT may be left out then\n"
     "  --batch-size N    items between reports of progress (32)\n"
     "  --reuse FILE      finished shards, one a line: items that they hold are copied\n"
     "  --signature       print the hash of everything but the input that decides the output\n"
     "  --help, --version\n";
 
-struct settings { const char *tokenizer; int programs; };
+struct settings { int lenient; };
 
 /* Everything that is kept from file to file. */
 struct work {
@@ -52,8 +64,12 @@ struct work {
     struct reuse *reuse;
     size_t batch;
     struct whole_file file;
+    struct midi_input input;
     struct midi_file midi;
-    struct grid_score score;
+    struct tokenizer tokenizer;
+    struct encoder encoder;
+    struct amt_notes amt;
+    struct trained_encoder trained; /* a model of --config's, or none */
     struct tok_shard shard;
     struct text_buffer record;
 };
@@ -62,77 +78,61 @@ static void free_work(struct work *work)
 {
     reuse_close(work->reuse);
     whole_file_free(&work->file);
+    midi_input_free(&work->input);
     midi_file_free(&work->midi);
-    grid_score_free(&work->score);
+    encoder_free(&work->encoder);
+    amt_free(&work->amt);
+    trained_encoder_free(&work->trained);
+    tokenizer_free(&work->tokenizer);
     tok_shard_free(&work->shard);
     text_free(&work->record);
 }
 
-static void signature_of(const struct settings *settings, char hex[HASH_HEX + 1])
+/* Everything but the input that decides the tokens. -1 without memory. */
+static int signature_of(const struct work *work, char hex[HASH_HEX + 1], struct reason *why)
 {
-    char text[128];
-    int length = snprintf(text, sizeof text, "midi2tok %d %s %s", ALGORITHM, settings->tokenizer, settings->programs ? "programs" : "no programs");
-    hash_to_hex(hash_bytes(text, (size_t)length), hex);
+    struct text_buffer text = {0};
+    char abc[HASH_HEX + 1];
+    abc_converter(abc);
+    text_printf(&text, "midi2tok %d %s, ABC by %s, %s ", ALGORITHM, work->settings.lenient ? "lenient" : "strict", abc,
+                tokenization_names[work->tokenizer.config.tokenization]);
+    if (work->tokenizer.config.tokenization != AMT)
+        tokenizer_config_write_fields(&work->tokenizer.config, &text);
+    trained_encoder_sign(&work->trained, &text);
+    int result = text.failed ? fail(why, "out of memory") : 0;
+    hash_to_hex(hash_bytes(text.bytes, text.count), hex);
+    text_free(&text);
+    return result;
 }
 
 /* Appends the tokens of the file in work->file to the shard, sequence by sequence. */
 static int tokenize(struct work *work, struct reason *why)
 {
-    int programs = work->settings.programs;
-    if (midi_file_read(work->file.bytes, work->file.count, &work->midi, why) < 0)
+    const struct tokenizer_config *config = &work->tokenizer.config;
+    struct token_list *tokens = &work->shard.tokens;
+    work->midi.lenient = (uint8_t)work->settings.lenient;
+    int words = trained_encoder_cuts(&work->trained, config);
+    work->midi.want_controls = config->use_sustain_pedals || config->use_pitch_bends || words;
+    work->midi.want_control_changes = config->use_control_changes || words;
+    if (midi_input_read(work->file.bytes, work->file.count, &work->input, &work->midi, why) < 0)
         return -1;
-    if (grid_score_make(&work->midi, programs, &work->score, why) < 0)
-        return -1;
-    size_t most = work->shard.tokens.count + MOST_TOKENS(work->file.count);
-    for (size_t i = 0; i < work->score.sequence_count; i++)
-        if (remi_encode(&work->score, &work->score.sequences[i], programs, most, &work->shard.tokens, why) < 0 ||
+    if (config->tokenization == AMT)
+        return amt_encode(&work->amt, &work->midi, tokens, why) < 0 ? -1 : tok_shard_end_sequence(&work->shard, why);
+    long sequences = encoder_prepare(&work->encoder, &work->tokenizer, &work->midi, why);
+    size_t most = tokens->count + MOST_TOKENS(work->file.count);
+    for (long i = 0; i < sequences; i++)
+        if (trained_encoder_encode(&work->trained, &work->encoder, &work->tokenizer, &work->midi, i, most, tokens, why) < 0 ||
             tok_shard_end_sequence(&work->shard, why) < 0)
             return -1;
-    return 0;
+    return sequences < 0 ? -1 : 0;
 }
 
 /* ---- a single file ---- */
 
-static void add_ids(struct text_buffer *out, const int32_t *ids, size_t count)
-{
-    text_add_string(out, "[");
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            text_add_string(out, ", ");
-        text_add_integer(out, ids[i]);
-    }
-    text_add_string(out, "]");
-}
-
-/* As MidiTok's save_tokens writes it: a flat list for a single stream, otherwise a list per track, and which program plays it. */
-static void add_token_file(struct text_buffer *out, const struct work *work)
-{
-    const struct tok_shard *shard = &work->shard;
-    text_add_string(out, "{\"ids\": ");
-    if (work->settings.programs) {
-        add_ids(out, shard->tokens.ids, shard->tokens.count);
-        text_add_string(out, ", \"ids_encoded\": false}");
-        return;
-    }
-    int64_t begin = 0;
-    for (size_t i = 0; i < shard->sequences; i++) {
-        text_add_string(out, i > 0 ? ", " : "[");
-        add_ids(out, shard->tokens.ids + begin, (size_t)(shard->sequence_ends[i] - begin));
-        begin = shard->sequence_ends[i];
-    }
-    text_add_string(out, "], \"ids_encoded\": ");
-    for (size_t i = 0; i < shard->sequences; i++)
-        text_add_string(out, i > 0 ? ", false" : "[false");
-    text_add_string(out, "], \"programs\": [");
-    for (size_t i = 0; i < shard->sequences && work->score.note_count > 0; i++)
-        text_printf(out, "%s[%d, %s]", i > 0 ? ", " : "", work->score.sequences[i].program, work->score.sequences[i].is_drum ? "true" : "false");
-    text_add_string(out, "]}");
-}
-
 static int write_token_file(const struct work *work, const char *path, struct reason *why)
 {
     struct text_buffer text = {0};
-    add_token_file(&text, work);
+    add_token_file(&text, &work->shard, config_one_sequence(&work->tokenizer.config) ? NULL : &work->encoder.score, work->trained.model != NULL);
     if (text.failed) {
         text_free(&text);
         return fail(why, "out of memory");
@@ -169,9 +169,11 @@ static int tokenize_music(struct work *work, struct reason *why)
     if (tokenize(work, why) < 0)
         return -1;
     if (work->midi.note_count == 0)
-        return fail(why, "no notes");
-    if (work->score.note_count == 0)
-        return fail(why, "no notes from pitch %d to %d (drums: %d to %d)", GRID_LOWEST_PITCH, GRID_HIGHEST_PITCH, GRID_LOWEST_DRUM, GRID_HIGHEST_DRUM);
+        return work->midi.is_damaged ? fail(why, "no notes before %s", work->midi.damage.text) : fail(why, "no notes");
+    const struct tokenizer_config *config = &work->tokenizer.config;
+    if (config->tokenization != AMT && work->encoder.score.note_count == 0)
+        return fail(why, "no notes from pitch %d to %d (drums: %d to %d)%s", config->pitch_range.first, config->pitch_range.last,
+                    config->drums_pitch_range.first, config->drums_pitch_range.last, config->programs.count < 129 ? " of the programs in use" : "");
     return 0;
 }
 
@@ -182,7 +184,7 @@ static enum outcome add_item(struct work *work, const struct item *item, size_t 
     size_t place;
     const struct shard *finished = error ? NULL : reuse_find(work->reuse, item->key, &place);
     if (finished)
-        return tok_shard_copy_item(&work->shard, finished, place, !work->settings.programs, why) < 0 ? FAILED : COPIED;
+        return tok_shard_copy_item(&work->shard, finished, place, !config_one_sequence(&work->tokenizer.config), why) < 0 ? FAILED : COPIED;
     if (!error && whole_file_read(item->value, &work->file, why) < 0) {
         message(MESSAGE_ERROR, item->value, "changed during the run: %s; run make again", why->text);
         return CHANGED;
@@ -240,8 +242,7 @@ static int tokenize_shard(struct guard *guard, void *context)
     struct item_list list;
     struct reason why;
     char signature[HASH_HEX + 1];
-    signature_of(&work->settings, signature);
-    if (item_list_read(job->in, &list, &why) < 0) {
+    if (signature_of(work, signature, &why) < 0 || item_list_read(job->in, &list, &why) < 0) {
         message(MESSAGE_ERROR, job->in, "%s", why.text);
         return 1;
     }
@@ -250,7 +251,7 @@ static int tokenize_shard(struct guard *guard, void *context)
     work->reuse = reuse_open(job->reuse, TOK_FORMAT, signature, &why);
     long changed = work->reuse ? add_items(work, &list, &why) : -1;
     item_list_free(&list);
-    if (changed == 0 && tok_shard_write(&work->shard, job->out, signature, !work->settings.programs, &why) < 0)
+    if (changed == 0 && tok_shard_write(&work->shard, job->out, signature, !config_one_sequence(&work->tokenizer.config), &why) < 0)
         changed = -1;
     if (changed < 0)
         message(MESSAGE_ERROR, job->out, "%s", why.text);
@@ -279,12 +280,17 @@ static int ends_with(const char *text, const char *end)
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-int main(int argc, char **argv)
+/* --help, --version and wrong usage end the program: its exit status; else -1. */
+static int read_options(int argc, char **argv, struct work *work, struct tokenizer_options *tokenizer, const char **reuse, int *print_signature)
 {
-    enum { TOKENIZER = 256, NO_PROGRAMS, BATCH, REUSE, SIGNATURE, HELP, VERSION };
+    enum { TOKENIZER = 256, NO_PROGRAMS, CONFIG, SET, SAVE_CONFIG, LENIENT, BATCH, REUSE, SIGNATURE, HELP, VERSION };
     static const struct option options[] = {
         {"tokenizer", required_argument, NULL, TOKENIZER},
         {"no-programs", no_argument, NULL, NO_PROGRAMS},
+        {"config", required_argument, NULL, CONFIG},
+        {"set", required_argument, NULL, SET},
+        {"save-config", required_argument, NULL, SAVE_CONFIG},
+        {"lenient", no_argument, NULL, LENIENT},
         {"batch-size", required_argument, NULL, BATCH},
         {"reuse", required_argument, NULL, REUSE},
         {"signature", no_argument, NULL, SIGNATURE},
@@ -292,44 +298,90 @@ int main(int argc, char **argv)
         {"version", no_argument, NULL, VERSION},
         {0},
     };
-    struct work work = {.settings = {.tokenizer = "REMI", .programs = 1}, .batch = 32};
-    const char *reuse = NULL;
-    int print_signature = 0;
-    if (message_init(argv[0]) < 0)
-        return 2;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
-        case TOKENIZER:
-            if (strcmp(optarg, "REMI") != 0)
-                return usage_error("TOKENIZER=%s: unknown; accepted: REMI", optarg);
+        case TOKENIZER: tokenizer->name = optarg; break;
+        case NO_PROGRAMS: tokenizer->no_programs = 1; break;
+        case CONFIG: tokenizer->config = optarg; break;
+        case SAVE_CONFIG: tokenizer->save = optarg; break;
+        case SET:
+            if (tokenizer->set_count == TOKENIZER_MOST_SETS)
+                return usage_error("--set: more than %d", TOKENIZER_MOST_SETS);
+            tokenizer->sets[tokenizer->set_count++] = optarg;
             break;
-        case NO_PROGRAMS: work.settings.programs = 0; break;
+        case LENIENT: work->settings.lenient = 1; break;
         case BATCH:
-            if (whole_number(optarg, 1, 1 << 20, &work.batch) < 0)
+            if (whole_number(optarg, 1, 1 << 20, &work->batch) < 0)
                 return usage_error("BATCH_SIZE=%s: a whole number from 1 to %d is needed", optarg, 1 << 20);
             break;
-        case REUSE: reuse = optarg; break;
-        case SIGNATURE: print_signature = 1; break;
+        case REUSE: *reuse = optarg; break;
+        case SIGNATURE: *print_signature = 1; break;
         case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
         case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
         default: return 2;
         }
     }
-    if (print_signature) {
-        char signature[HASH_HEX + 1];
-        signature_of(&work.settings, signature);
-        if (puts(signature) >= 0 && fflush(stdout) == 0)
-            return 0;
-        message(MESSAGE_ERROR, NULL, "the signature cannot be printed: %s", strerror(errno));
+    return -1;
+}
+
+static int print_signature_of(const struct work *work)
+{
+    struct reason why;
+    char signature[HASH_HEX + 1];
+    if (signature_of(work, signature, &why) < 0) {
+        message(MESSAGE_ERROR, NULL, "%s", why.text);
         return 1;
     }
-    if (argc - optind != 2)
+    if (puts(signature) >= 0 && fflush(stdout) == 0)
+        return 0;
+    message(MESSAGE_ERROR, NULL, "the signature cannot be printed: %s", strerror(errno));
+    return 1;
+}
+
+/* A trained tokenizer is saved as it is: its model belongs to its vocabulary. */
+static int save_config(const struct work *work, const struct tokenizer_options *options, struct reason *why)
+{
+    if (!work->trained.model)
+        return tokenizer_options_save(options, &work->tokenizer, why);
+    return options->set_count > 0 ? fail(why, "a trained tokenizer is saved as it is, without --set") : atomic_file_copy(options->config, options->save, why);
+}
+
+static int run(struct work *work, const struct tokenizer_options *options, const char *reuse, int operands, char **operand)
+{
+    struct reason why;
+    if (options->save && save_config(work, options, &why) < 0) {
+        message(MESSAGE_ERROR, options->save, "%s", why.text);
+        return 1;
+    }
+    if (options->save && operands == 0)
+        return 0;
+    if (operands != 2)
         return usage_error("IN and OUT are needed");
-    const char *in = argv[optind], *out = argv[optind + 1];
+    const char *in = operand[0], *out = operand[1];
     if (strcmp(out, "-") == 0)
         return usage_error("OUT is a file; tokens are not written to the terminal");
-    struct shard_job job = {&work, in, out, reuse};
-    int result = ends_with(out, ".tok") ? tokenize_shard_guarded(&job) : tokenize_file(&work, in, out);
+    struct shard_job job = {work, in, out, reuse};
+    return ends_with(out, ".tok") ? tokenize_shard_guarded(&job) : tokenize_file(work, in, out);
+}
+
+int main(int argc, char **argv)
+{
+    static struct work work = {.batch = 32}; /* a configuration is too large for the stack */
+    struct tokenizer_options options = {0};
+    struct reason why;
+    const char *reuse = NULL;
+    int print_signature = 0;
+    if (message_init(argv[0]) < 0)
+        return 2;
+    int result = read_options(argc, argv, &work, &options, &reuse, &print_signature);
+    if (result >= 0)
+        return result;
+    if (tokenizer_options_load(&options, &work.tokenizer, &why) < 0 || trained_encoder_open(&work.trained, options.config, &work.tokenizer, &why) < 0) {
+        free_work(&work);
+        return usage_error("%s", why.text);
+    }
+    work.shard.columns = work.tokenizer.config.tokenization == AMT ? 1 : work.tokenizer.vocabulary.column_count;
+    result = print_signature ? print_signature_of(&work) : run(&work, &options, reuse, argc - optind, argv + optind);
     free_work(&work);
     return result;
 }

@@ -372,7 +372,9 @@ static int make_plan(struct plan *plan, struct reason *why)
     if (write_record(plan, &record, outputs, why) < 0)
         return -1;
     hash_to_hex(outputs, hex);
-    int current = !plan->anew && plan->output && output_record_is_current(plan->output, hex);
+    int current = !plan->anew && plan->output && output_record_is_current(plan->output, hex, NULL) > 0; /* in doubt they are put together again */
+    if (current && !plan->look && run_keep(plan->work, &record, why) < 0)
+        return -1;
     if (!current && !plan->look && run_start(plan->work, plan->input, hex, &record, plan->known, plan->anew, why) < 0)
         return -1;
     if (!current)
@@ -454,8 +456,8 @@ int main(int argc, char **argv)
             break;
         case ANEW: plan.anew = 1; break;
         case LOOK: plan.look = 1; break;
-        case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
-        case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
+        case HELP: fputs(usage, stdout); return print_end() < 0;
+        case VERSION: print_version(); return print_end() < 0;
         default: return 2;
         }
     }

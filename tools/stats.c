@@ -74,7 +74,9 @@ static int add_failure(struct totals *totals, size_t first, struct json_span obj
         if (json_string_is(key, "error"))
             result |= json_decode_string(value, &reason);
     }
-    if (result < 0 || line.failed || stage.failed || reason.failed || !stage.bytes || !reason.bytes)
+    if (line.failed || stage.failed || reason.failed)
+        result = fail(why, "out of memory");
+    else if (result < 0 || !stage.bytes || !reason.bytes)
         result = fail(why, "a failure cannot be read");
     else
         result = failure_tally_add(&totals->tally, stage.bytes, reason.bytes, why);
@@ -124,22 +126,26 @@ static int count_pieces(struct totals *totals, const char *folder, const char *l
     return more == 0 ? 0 : -1;
 }
 
-/* What the plan has and the finished shards have not. */
-static void count_missing(struct totals *totals, const char *work)
+/* What the plan has and the finished shards have not. 0, or -1 with `why`. */
+static int count_missing(struct totals *totals, const char *work, struct reason *why)
 {
+    int tok_there = 0, emb_there = 0;
     const struct plan_record *plan = totals->plan;
     struct missing *missing = &totals->missing;
-    for (size_t i = 0; i < plan->shard_count; i++) {
+    for (size_t i = 0; tok_there >= 0 && emb_there >= 0 && i < plan->shard_count; i++) {
         const struct shard_names *shard = &plan->shards[i];
         char *tok = shard_file(work, SHARD_OF_MIDI, plan->tok, shard->midi), *emb = shard_file(work, SHARD_OF_TEXT, plan->emb, shard->text);
-        missing->midi += tok && access(tok, F_OK) == 0 ? 0 : shard->pairs;
-        missing->text += emb && access(emb, F_OK) == 0 ? 0 : shard->pairs;
+        tok_there = is_there(tok, why);
+        emb_there = tok_there < 0 ? 0 : is_there(emb, why);
+        missing->midi += tok_there ? 0 : shard->pairs;
+        missing->text += emb_there ? 0 : shard->pairs;
         missing->pairs += shard->pairs;
         free(tok);
         free(emb);
     }
     missing->pairs -= totals->counts.pairs;
     missing->shards = plan->shard_count - totals->shards;
+    return tok_there < 0 || emb_there < 0 ? -1 : 0;
 }
 
 /* The runs since these outputs were last complete. */
@@ -334,13 +340,13 @@ static int run(const struct settings *settings, struct totals *totals)
         atomic_file_abandon(errors);
         return -1;
     }
-    if (totals->plan)
-        count_missing(totals, settings->work);
     failure_tally_sort(&totals->tally);
     char *folder = folder_of(settings->out);
     int result = folder ? 0 : fail(&why, "out of memory");
+    if (result == 0 && totals->plan)
+        result = count_missing(totals, settings->work, &why);
     if (errors && result == 0)
-        result = atomic_file_commit(errors, &why);
+        result = atomic_file_commit_synced(errors, &why);
     else
         atomic_file_abandon(errors);
     if (result == 0)
@@ -388,8 +394,8 @@ int main(int argc, char **argv)
                 return usage_error("more than %d files", MOST_FILES);
             settings.files[settings.file_count++] = optarg;
             break;
-        case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
-        case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
+        case HELP: fputs(usage, stdout); return print_end() < 0;
+        case VERSION: print_version(); return print_end() < 0;
         default: return 2;
         }
     }

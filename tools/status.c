@@ -1,6 +1,6 @@
 /* status: what is finished, missing and stale, how fast the last run was, and how long it will take to finish. Looks only, also beside a running
  * build: shards are counted by their headers, nothing is verified (verify does that). */
-#include <fts.h>
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 
 #include "lib/amounts.h"
 #include "lib/build_lock.h"
+#include "lib/file_walk.h"
 #include "lib/hash_set.h"
 #include "lib/journal.h"
 #include "lib/message.h"
@@ -39,6 +40,8 @@ struct view {
     struct stage_state stages[STAGES];
     struct progress_figures run;
     int has_run;
+    char held[HASH_HEX + 1]; /* of which outputs the record is, if it is there */
+    int recorded;
     struct journal journal;
     struct build_holder holder;
     int build; /* whether a build is running: then the holder of the lock */
@@ -61,13 +64,11 @@ static char *path_of(const struct view *view, enum stage stage, struct hash name
 static int look_at(struct view *view, enum stage stage, const struct shard_names *names, struct reason *why)
 {
     struct stage_state *state = &view->stages[stage];
-    struct stat status;
     char *path = path_of(view, stage, name_in(names, stage));
-    if (!path)
-        return fail(why, "out of memory");
+    int there = is_there(path, why);
     state->shards++;
     state->items += names->pairs;
-    if (stat(path, &status) == 0) {
+    if (there > 0) {
         size_t items, errors = 0;
         struct reason unreadable;
         state->finished++;
@@ -79,30 +80,34 @@ static int look_at(struct view *view, enum stage stage, const struct shard_names
         state->quarantined += errors;
     }
     free(path);
-    return 0;
+    return there < 0 ? -1 : 0;
 }
 
 /* Every file of the stage's folder: how much there is, and how many shards and pieces the plan does not need. */
-static void walk_stage(struct view *view, enum stage stage, const struct hash_set *needed)
+struct stage_walk { struct stage_state *state; const char *signature; const struct hash_set *needed; };
+
+static int count_file(void *context, const struct walk_entry *file, struct reason *why)
 {
-    struct stage_state *state = &view->stages[stage];
+    (void)why;
+    const struct stage_walk *walk = context;
+    struct hash name;
+    if (file->event != WALK_FILE)
+        return 0;
+    walk->state->bytes += (unsigned long long)file->status->st_size;
+    if (hash_from_hex(file->name, &name) == 0)
+        walk->state->stale +=
+            strcmp(file->parent, walk->signature) != 0 || strstr(file->name, ".damaged") || !hash_set_holds(walk->needed, name);
+    return 0;
+}
+
+static int walk_stage(struct view *view, enum stage stage, const struct hash_set *needed, struct reason *why)
+{
     const char *signature = stage == MIDI ? view->plan.tok : stage == TEXT ? view->plan.emb : stage_folders[stage];
+    struct stage_walk walk = {&view->stages[stage], signature, needed};
     char *root = NULL;
-    if (asprintf(&root, "%s/%s", view->work, stage_folders[stage]) < 0)
-        return;
-    char *roots[] = {root, NULL};
-    FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-    for (FTSENT *file; walk && (file = fts_read(walk));) {
-        struct hash name;
-        if (file->fts_info != FTS_F)
-            continue;
-        state->bytes += (unsigned long long)file->fts_statp->st_size;
-        if (hash_from_hex(file->fts_name, &name) == 0)
-            state->stale += strcmp(file->fts_parent->fts_name, signature) != 0 || strstr(file->fts_name, ".damaged") || !hash_set_holds(needed, name);
-    }
-    if (walk)
-        fts_close(walk);
+    int result = asprintf(&root, "%s/%s", view->work, stage_folders[stage]) < 0 ? fail(why, "out of memory") : file_walk(root, count_file, &walk, why);
     free(root);
+    return result;
 }
 
 static int look_at_stage(struct view *view, enum stage stage, struct reason *why)
@@ -123,7 +128,7 @@ static int look_at_stage(struct view *view, enum stage stage, struct reason *why
         seen[place] = 1;
     }
     if (result == 0)
-        walk_stage(view, stage, &needed);
+        result = walk_stage(view, stage, &needed, why);
     free(seen);
     hash_set_free(&needed);
     return result;
@@ -152,11 +157,10 @@ static void print_stages(const struct view *view)
 
 static void print_outputs(const struct view *view, int current)
 {
-    char held[HASH_HEX + 1];
-    const char *state = current                                          ? "complete and current"
-                        : output_record_hash(view->output, held) < 0     ? "not made yet"
-                        : strcmp(held, view->hash) == 0                  ? "a file is missing or was altered"
-                                                                         : "of an earlier state of inputs or settings";
+    const char *state = current                                ? "complete and current"
+                        : !view->recorded                      ? "not made yet"
+                        : strcmp(view->held, view->hash) == 0  ? "a file is missing or was altered"
+                                                               : "of an earlier state of inputs or settings";
     printf("%-11s %s: %s\n", "outputs", view->output, state);
 }
 
@@ -245,21 +249,27 @@ static void print_estimate(const struct view *view, int current)
         printf("%llu MIDI files, %llu texts; no speed is known yet\n", left[MIDI], left[TEXT]);
 }
 
-/* Bytes of all files in a folder; those of files with a second name elsewhere are added to `linked` too. */
-static unsigned long long disk_use(const char *folder, unsigned long long *linked)
+/* Bytes of all files in a folder; linked: of those with a second name elsewhere. */
+struct disk_use { unsigned long long bytes, linked; };
+
+static int add_disk_use(void *context, const struct walk_entry *file, struct reason *why)
 {
-    unsigned long long bytes = 0;
-    char *roots[] = {(char *)folder, NULL};
-    FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-    *linked = 0;
-    for (FTSENT *file; walk && (file = fts_read(walk));)
-        if (file->fts_info == FTS_F) {
-            bytes += (unsigned long long)file->fts_statp->st_size;
-            *linked += file->fts_statp->st_nlink > 1 ? (unsigned long long)file->fts_statp->st_size : 0;
-        }
-    if (walk)
-        fts_close(walk);
-    return bytes;
+    (void)why;
+    struct disk_use *use = context;
+    if (file->event == WALK_FILE) {
+        use->bytes += (unsigned long long)file->status->st_size;
+        use->linked += file->status->st_nlink > 1 ? (unsigned long long)file->status->st_size : 0;
+    }
+    return 0;
+}
+
+static struct disk_use find_disk_use(const char *folder)
+{
+    struct disk_use use = {0};
+    struct reason why;
+    if (file_walk(folder, add_disk_use, &use, &why) < 0)
+        message(MESSAGE_WARNING, NULL, "%s; it is not all counted", why.text);
+    return use;
 }
 
 static void print_disk(const struct view *view)
@@ -268,13 +278,13 @@ static void print_disk(const struct view *view)
     int printed = 0;
     printf("%-11s ", "disk");
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        unsigned long long linked, bytes = folders[i] ? disk_use(folders[i], &linked) : 0;
+        struct disk_use use = folders[i] ? find_disk_use(folders[i]) : (struct disk_use){0};
         char all[AMOUNT], shared[AMOUNT];
-        if (!folders[i] || (bytes == 0 && folders[i] == view->cache))
+        if (!folders[i] || (use.bytes == 0 && folders[i] == view->cache))
             continue;
-        printf("%s%s %s", printed++ ? ", " : "", folders[i], format_bytes(bytes, all));
-        if (folders[i] == view->cache && linked > 0)
-            printf(" (%s of it are links to shards that are in use)", format_bytes(linked, shared));
+        printf("%s%s %s", printed++ ? ", " : "", folders[i], format_bytes(use.bytes, all));
+        if (folders[i] == view->cache && use.linked > 0)
+            printf(" (%s of it are links to shards that are in use)", format_bytes(use.linked, shared));
     }
     printf("\n");
 }
@@ -290,12 +300,18 @@ static int show(struct view *view)
         result = plan_record_read(record, &view->plan, &why);
     for (int stage = 0; result == 0 && stage < STAGES; stage++)
         result = look_at_stage(view, (enum stage)stage, &why);
+    int current = 0;
+    if (result == 0)
+        result = (current = output_record_is_current(view->output, view->hash, &why)) < 0 ? -1 : 0;
+    if (result == 0)
+        result = (view->recorded = output_record_hash(view->output, view->held, &why)) < 0 ? -1 : 0;
     if (result == 0) {
         const char *input = plan_record_setting(&view->plan, "plan", "INPUT");
-        int current = output_record_is_current(view->output, view->hash);
         if (journal_read(view->work, &view->journal, &why) < 0)
             message(MESSAGE_WARNING, NULL, "%s; it is not used", why.text);
         view->has_run = progress_read(progress, &view->run) == 0;
+        if (!view->has_run && errno != 0 && errno != ENOENT)
+            message(MESSAGE_WARNING, progress, "%s; the last run is not known", strerror(errno));
         view->build = build_lock_is_held(view->work, &view->holder);
         printf("%s: %llu pairs\n\n", input ? input : view->work, view->stages[PIECES].items);
         print_stages(view);
@@ -311,7 +327,7 @@ static int show(struct view *view)
     journal_free(&view->journal);
     free(record);
     free(progress);
-    return result < 0 || fflush(stdout) ? 1 : 0;
+    return result < 0 || print_end() < 0;
 }
 
 int main(int argc, char **argv)
@@ -328,8 +344,8 @@ int main(int argc, char **argv)
         switch (option) {
         case OUTPUT: view.output = optarg; break;
         case CACHE: view.cache = optarg; break;
-        case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
-        case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
+        case HELP: fputs(usage, stdout); return print_end() < 0;
+        case VERSION: print_version(); return print_end() < 0;
         default: return 2;
         }
     }

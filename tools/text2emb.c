@@ -690,10 +690,12 @@ static int print_signature(const struct options *options, const struct model_fol
 {
     struct reason why;
     char signature[HASH_HEX + 1];
-    if (signature_of(model, options->precision, signature, &why) == 0 && puts(signature) >= 0 && fflush(stdout) == 0)
-        return 0;
-    message(MESSAGE_ERROR, options->model, "the signature cannot be printed");
-    return 1;
+    int result = signature_of(model, options->precision, signature, &why);
+    if (result == 0 && (puts(signature) < 0 || fflush(stdout)))
+        result = fail_errno(&why, "the signature cannot be printed");
+    if (result < 0)
+        message(MESSAGE_ERROR, options->model, "%s", why.text);
+    return result < 0;
 }
 
 int main(int argc, char **argv)

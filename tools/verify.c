@@ -4,6 +4,7 @@
  * What is at fault is put out of the way, so that the next make mends it: a shard or a piece is set aside (set_aside.h), the outputs' record is withdrawn, an
  * index that told wrong hashes is removed. */
 #include <dirent.h>
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,7 +29,7 @@ static const char usage[] =
     "  --help, --version\n";
 
 /* A file that is read along, to be compared with what it should hold. */
-struct expectation { FILE *file; char *path; unsigned long long at; int differs; };
+struct expectation { FILE *file; char *path; unsigned long long at; int differs, unreadable; /* unreadable: an errno */ };
 
 struct verification {
     const char *work, *hash, *output;
@@ -52,6 +53,14 @@ static void fault(struct verification *verification, const char *path, const cha
     va_end(arguments);
     message(MESSAGE_ERROR, path, "%s", text);
     verification->faults++;
+}
+
+/* Something that was made is at fault for good if it is not there, any more: shards and pieces that are damaged have been set aside by their readers. What could only not be
+ * read just now, for want of memory or descriptors or by a failing disk, stays as it is. */
+static void fault_of_file(struct verification *verification, const char *path, const char *why)
+{
+    fault(verification, path, "%s", path ? why : "out of memory");
+    verification->bad |= path && is_there(path, NULL) == 0;
 }
 
 /* ---- inputs ---- */
@@ -85,17 +94,17 @@ static long check_shard(struct verification *verification, enum shard_kind kind,
 {
     struct reason why;
     char *path = shard_file(verification->work, kind, kind == SHARD_OF_MIDI ? verification->plan.tok : verification->plan.emb, name);
-    if (path && access(path, F_OK) < 0) {
+    int there = is_there(path, &why);
+    if (there == 0) {
         verification->missing_shards++;
         free(path);
         return -1;
     }
-    struct shard *shard = path ? shard_open(path, shard_format(kind), &why) : NULL;
+    struct shard *shard = there > 0 ? shard_open(path, shard_format(kind), &why) : NULL;
     long done = -1;
     verification->shards++;
     if (!shard) {
-        fault(verification, path, "%s", path ? why.text : "out of memory");
-        verification->bad = 1;
+        fault_of_file(verification, path, why.text);
     } else if (shard_items(shard) != list->count) {
         fault(verification, path, "%zu items, but the plan has %zu", shard_items(shard), list->count);
     } else {
@@ -145,6 +154,8 @@ static void expect(struct expectation *expectation, const char *bytes, size_t co
             count -= part;
             continue;
         }
+        if (ferror(expectation->file))
+            expectation->unreadable = errno;
         while (same < got && chunk[same] == bytes[same])
             same++;
         expectation->at += same;
@@ -165,15 +176,25 @@ static void start_expecting(struct verification *verification, struct expectatio
     expectation->file = descriptor < 0 ? NULL : fdopen(descriptor, "r");
     verification->outputs++;
     if (!expectation->file) {
-        fault(verification, expectation->path, "%s", descriptor < 0 ? why.text : "cannot be read");
-        verification->bad = 1;
+        int error = errno;
+        fault(verification, expectation->path, "%s", descriptor < 0 ? why.text : strerror(error));
+        verification->bad |= descriptor < 0 && (error == ENOENT || error == 0); /* 0: something else has its name */
+        if (descriptor >= 0)
+            close(descriptor);
     }
 }
 
 /* `compare` 0: what it should hold is not known to the end. */
 static void end_expecting(struct verification *verification, struct expectation *expectation, int compare)
 {
-    if (compare && expectation->file && (expectation->differs || fgetc(expectation->file) != EOF)) {
+    if (compare && expectation->file && !expectation->differs) {
+        expectation->differs = fgetc(expectation->file) != EOF;
+        if (ferror(expectation->file))
+            expectation->unreadable = errno;
+    }
+    if (compare && expectation->unreadable) {
+        fault(verification, expectation->path, "could not be compared: %s", strerror(expectation->unreadable));
+    } else if (compare && expectation->differs) {
         fault(verification, expectation->path, "is not what the finished pieces give, from byte %llu on", expectation->at + 1);
         verification->bad = 1;
     }
@@ -191,7 +212,10 @@ static void follow_outputs(struct verification *verification, const struct piece
     for (const char *cursor = piece->errors.text; json_next_element(&cursor, &object);) {
         struct text_buffer line = {0};
         piece_error_line(object, verification->pairs, &line);
-        expect(&verification->errors, line.bytes, line.count);
+        if (line.failed)
+            verification->errors.unreadable = ENOMEM;
+        else
+            expect(&verification->errors, line.bytes, line.count);
         text_free(&line);
     }
     verification->items += piece->counts.items;
@@ -203,11 +227,11 @@ static void check_piece(struct verification *verification, const struct shard_na
     struct piece *piece = &verification->piece;
     struct reason why;
     char *path = piece_file(verification->work, names->piece);
-    if (path && access(path, F_OK) < 0) {
+    int there = is_there(path, &why);
+    if (there == 0) {
         verification->missing_pieces++;
-    } else if (!path || piece_read(path, piece, &why) < 0) {
-        fault(verification, path, "%s", path ? why.text : "out of memory");
-        verification->bad = 1;
+    } else if (there < 0 || piece_read(path, piece, &why) < 0) {
+        fault_of_file(verification, path, why.text);
         verification->missing_pieces++; /* from here on there is nothing to compare the outputs with */
     } else {
         verification->pieces++;
@@ -237,19 +261,23 @@ static void check_statistics(struct verification *verification)
     char *path = NULL;
     int read = asprintf(&path, "%s/processing_stats.json", verification->output) < 0 ? fail(&why, "out of memory")
                                                                                      : whole_file_read(path, &verification->content, &why);
+    int damaged = read < 0 && (errno == ENOENT || errno == 0);
     if (read == 0) {
         json_stream_memory(&stream, (const char *)verification->content.bytes, verification->content.count);
         read = json_scan_value(&stream, &text, &why);
+        damaged = read < 0 && !is_out_of_memory(&why);
     }
     verification->outputs++;
+    if (read == 0 && text.failed)
+        read = fail(&why, "out of memory");
     if (read < 0)
         fault(verification, path, "%s", why.text);
     else if (*text.bytes != '{' || !number_is(text.bytes, "total_paired_items", verification->pairs) ||
              !number_is(text.bytes, "processed_items", verification->items)) {
-        read = -1;
+        damaged = 1;
         fault(verification, path, "does not count the pairs and items that there are");
     }
-    verification->bad |= read < 0;
+    verification->bad |= damaged;
     text_free(&text);
     free(path);
 }
@@ -269,9 +297,12 @@ static void check_shards(struct verification *verification)
 static void check_everything(struct verification *verification)
 {
     char held[HASH_HEX + 1];
-    int recorded = output_record_hash(verification->output, held) == 0;
-    verification->complete = recorded && strcmp(held, verification->hash) == 0;
-    if (verification->complete) {
+    struct reason why;
+    int recorded = output_record_hash(verification->output, held, &why);
+    verification->complete = recorded > 0 && strcmp(held, verification->hash) == 0;
+    if (recorded < 0) {
+        fault(verification, NULL, "%s", why.text);
+    } else if (verification->complete) {
         start_expecting(verification, &verification->data, "processed_data.json");
         start_expecting(verification, &verification->errors, "errors.jsonl");
         expect(&verification->data, "[\n", 2);
@@ -289,7 +320,10 @@ static void check_everything(struct verification *verification)
     }
     end_expecting(verification, &verification->data, compared);
     end_expecting(verification, &verification->errors, compared);
-    if (verification->complete && !verification->bad && !output_record_is_current(verification->output, verification->hash))
+    int current = verification->complete && verification->faults == 0 ? output_record_is_current(verification->output, verification->hash, &why) : 1;
+    if (current < 0)
+        fault(verification, NULL, "%s", why.text);
+    else if (!current)
         fault(verification, verification->output, "the outputs do not have the sizes that are recorded; run make");
 }
 
@@ -344,7 +378,7 @@ static int verify(struct verification *verification)
     piece_free(&verification->piece);
     whole_file_free(&verification->content);
     free(path);
-    return result < 0 || verification->faults > 0 || fflush(stdout) ? 1 : 0;
+    return result < 0 || verification->faults > 0 || print_end() < 0;
 }
 
 int main(int argc, char **argv)
@@ -359,8 +393,8 @@ int main(int argc, char **argv)
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
         case OUTPUT: verification.output = optarg; break;
-        case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
-        case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
+        case HELP: fputs(usage, stdout); return print_end() < 0;
+        case VERSION: print_version(); return print_end() < 0;
         default: return 2;
         }
     }

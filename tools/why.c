@@ -1,10 +1,10 @@
 /* why: what a build would do, and the reasons in words. Compares the plan with that of the build that made the outputs: OUTPUT_DIR's record names it, and its
  * plan is still in WORK_DIR. So it can say which setting, which file or which caption changed; signatures and hashes alone could not. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/hash_set.h"
 #include "lib/message.h"
@@ -25,7 +25,8 @@ enum { SHOWN_PAIRS = 40 };
 struct question {
     const char *work, *hash, *output, *file;
     struct plan_record now, then;
-    int has_then, current;
+    int has_then, current, recorded;
+    char held[HASH_HEX + 1]; /* of which outputs the record is, if it is there */
     struct pair_changes changes;
 };
 
@@ -35,7 +36,7 @@ static int is_contents_of(const struct plan_record *plan, const char *path, cons
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *model = plan_record_setting(plan, "emb", "MODEL");
     if (strcmp(stage, "tok") == 0)
-        return strcmp(name, "midi2tok") == 0;
+        return strcmp(name, "midi2tok") == 0 || strcmp(name, "abc2midi") == 0;
     if (strcmp(stage, "emb") == 0)
         return strcmp(name, "text2emb") == 0 || (model && strcmp(path, model) == 0);
     return strcmp(name, "combine") == 0;
@@ -86,15 +87,17 @@ static void explain_settings(const struct question *question)
 
 enum shard_state { FINISHED, DAMAGED, VANISHED, NOT_MADE };
 
-static enum shard_state state_of(const struct question *question, enum shard_kind kind, struct hash name, const struct hash_set *then, char **path)
+/* The state, -1 with `why`. `*path` is the caller's to free in every case. */
+static int state_of(const struct question *question, enum shard_kind kind, struct hash name, const struct hash_set *then, char **path, struct reason *why)
 {
     char *aside = NULL;
     *path = shard_file(question->work, kind, kind == SHARD_OF_MIDI ? question->now.tok : question->now.emb, name);
-    if (!*path || access(*path, F_OK) == 0)
-        return FINISHED;
-    int damaged = asprintf(&aside, "%s.damaged", *path) >= 0 && access(aside, F_OK) == 0;
+    int there = is_there(*path, why);
+    if (there != 0)
+        return there < 0 ? -1 : FINISHED;
+    int damaged = asprintf(&aside, "%s.damaged", *path) < 0 ? fail(why, "out of memory") : is_there(aside, why);
     free(aside);
-    return damaged ? DAMAGED : then && hash_set_holds(then, name) ? VANISHED : NOT_MADE;
+    return damaged < 0 ? -1 : damaged ? DAMAGED : then && hash_set_holds(then, name) ? VANISHED : NOT_MADE;
 }
 
 /* The names that a stage's shards had at the last build, if its signature was the present one. */
@@ -126,8 +129,9 @@ static int explain_shards(const struct question *question, enum shard_kind kind,
         const struct shard_names *names = &question->now.shards[i];
         struct hash name = kind == SHARD_OF_MIDI ? names->midi : names->text;
         char *path;
-        enum shard_state state = state_of(question, kind, name, &then, &path);
-        if (state != FINISHED && !named[hash_set_place(&all, name)]++) {
+        int state = state_of(question, kind, name, &then, &path, why);
+        result = state < 0 ? -1 : 0;
+        if (state > FINISHED && !named[hash_set_place(&all, name)]++) {
             todo->shards++;
             todo->items += names->pairs;
             if (state != NOT_MADE)
@@ -175,10 +179,9 @@ static size_t explain_pairs(const struct seen_pairs *pairs, size_t shown)
 
 static void explain_outputs(const struct question *question)
 {
-    char held[HASH_HEX + 1];
-    if (output_record_hash(question->output, held) < 0)
+    if (!question->recorded)
         print_line("%s: no completed build is known", question->output);
-    else if (strcmp(held, question->hash) == 0)
+    else if (strcmp(question->held, question->hash) == 0)
         print_line("%s: an output is missing or was altered", question->output);
 }
 
@@ -191,20 +194,25 @@ static void print_todo(const struct question *question, const struct todo *midi,
                text->shards, pieces, question->now.shard_count);
 }
 
-static size_t missing_pieces(const struct question *question)
+static int count_missing_pieces(const struct question *question, size_t *missing, struct reason *why)
 {
-    size_t missing = 0;
-    for (size_t i = 0; i < question->now.shard_count; i++) {
+    int there = 0;
+    *missing = 0;
+    for (size_t i = 0; there >= 0 && i < question->now.shard_count; i++) {
         char *path = piece_file(question->work, question->now.shards[i].piece);
-        missing += path && access(path, F_OK) < 0;
+        there = is_there(path, why);
+        *missing += there == 0;
         free(path);
     }
-    return missing;
+    return there < 0 ? -1 : 0;
 }
 
 static int explain_all(struct question *question, struct reason *why)
 {
     struct todo midi = {0}, text = {0};
+    size_t pieces;
+    if (count_missing_pieces(question, &pieces, why) < 0)
+        return -1;
     if (!question->current) {
         explain_outputs(question);
         if (question->has_then) {
@@ -219,7 +227,7 @@ static int explain_all(struct question *question, struct reason *why)
         if (explain_shards(question, SHARD_OF_MIDI, &midi, why) < 0 || explain_shards(question, SHARD_OF_TEXT, &text, why) < 0)
             return -1;
     }
-    print_todo(question, &midi, &text, missing_pieces(question));
+    print_todo(question, &midi, &text, pieces);
     return 0;
 }
 
@@ -268,17 +276,20 @@ static int explain_result(const struct question *question, const struct seen_pai
     if (names_then(question, kind, &then, why) < 0)
         return -1;
     char *path;
-    enum shard_state state = state_of(question, kind, kind == SHARD_OF_MIDI ? names->midi : names->text, &then, &path);
+    int state = state_of(question, kind, kind == SHARD_OF_MIDI ? names->midi : names->text, &then, &path, why);
+    hash_set_free(&then);
+    if (state < 0) {
+        free(path);
+        return -1;
+    }
     if (state == FINISHED)
         print_line("  %-10s finished", kind == SHARD_OF_MIDI ? "tokens" : "embedding");
     else if (question->current)
         print_line("  %-10s no longer there, and not needed", kind == SHARD_OF_MIDI ? "tokens" : "embedding");
     else
-        print_reason(question, pair, kind, state);
-    if (path)
-        print_line("  %-10s %s", "", path);
+        print_reason(question, pair, kind, (enum shard_state)state);
+    print_line("  %-10s %s", "", path);
     free(path);
-    hash_set_free(&then);
     return 0;
 }
 
@@ -310,17 +321,22 @@ static int explain_file(struct question *question, struct reason *why)
     return found ? 0 : fail(why, "FILE=%s: no pair has this MIDI file", question->file);
 }
 
-/* The plan of the build that made the outputs, unless its files are gone. */
-static void find_then(struct question *question)
+/* The plan of the build that made the outputs, unless its files are gone or damaged. 0, or -1 with `why`. */
+static int find_then(struct question *question, struct reason *why)
 {
-    char held[HASH_HEX + 1], *path = NULL;
-    struct reason gone;
-    if (output_record_hash(question->output, held) < 0 || asprintf(&path, "%s/plan/%s.plan", question->work, held) < 0)
-        return;
-    question->has_then = plan_record_read(path, &question->then, &gone) == 0;
-    if (!question->has_then)
-        message(MESSAGE_INFO, question->output, "what its build saw is not known any more (%s)", gone.text);
+    char *path = NULL;
+    question->recorded = output_record_hash(question->output, question->held, why);
+    if (question->recorded <= 0)
+        return question->recorded;
+    if (asprintf(&path, "%s/plan/%s.plan", question->work, question->held) < 0)
+        return fail(why, "out of memory");
+    int result = plan_record_read(path, &question->then, why), error = errno;
     free(path);
+    question->has_then = result == 0;
+    if (result == 0 || (error != 0 && error != ENOENT))
+        return result;
+    message(MESSAGE_INFO, question->output, "what its build saw is not known any more (%s)", why->text);
+    return 0;
 }
 
 static int answer(struct question *question)
@@ -330,9 +346,11 @@ static int answer(struct question *question)
     int result = asprintf(&path, "%s/plan/%s.plan", question->work, question->hash) < 0 ? fail(&why, "out of memory") : 0;
     if (result == 0)
         result = plan_record_read(path, &question->now, &why);
+    if (result == 0)
+        result = find_then(question, &why);
+    if (result == 0)
+        result = (question->current = output_record_is_current(question->output, question->hash, &why)) < 0 ? -1 : 0;
     if (result == 0) {
-        find_then(question);
-        question->current = output_record_is_current(question->output, question->hash);
         result = question->file ? explain_file(question, &why) : explain_all(question, &why);
     }
     if (result < 0)
@@ -341,7 +359,7 @@ static int answer(struct question *question)
     plan_record_free(&question->now);
     plan_record_free(&question->then);
     free(path);
-    return result < 0 || fflush(stdout) ? 1 : 0;
+    return result < 0 || print_end() < 0;
 }
 
 int main(int argc, char **argv)
@@ -358,8 +376,8 @@ int main(int argc, char **argv)
         switch (option) {
         case OUTPUT: question.output = optarg; break;
         case FILE_NAME: question.file = *optarg ? optarg : NULL; break;
-        case HELP: fputs(usage, stdout); return fflush(stdout) ? 1 : 0;
-        case VERSION: print_version(); return fflush(stdout) ? 1 : 0;
+        case HELP: fputs(usage, stdout); return print_end() < 0;
+        case VERSION: print_version(); return print_end() < 0;
         default: return 2;
         }
     }

@@ -169,26 +169,46 @@ INLINE vector power_of_two(vector x)
 
 #define LOG2_E 1.44269504f
 
-/* A row of scores to 2^(score - largest), as an operand; one by their sum is returned. Behind the row's end stand zeros, `hide` is added there. */
-INLINE float soften_row(float *scores, size_t columns, vector hide, const float *bias, char *shares)
+/* The largest of a row's scores, its bias added. Behind the row's end stand zeros, `hide` is added there. */
+INLINE vector largest_scores(float *scores, size_t columns, vector hide, const float *bias)
 {
     const size_t last = (columns - 1) / LANES * LANES;
-    vector most = all(-FLT_MAX), sum = all(0);
     if (bias) {
         for (size_t j = 0; j < last; j += LANES)
             store(scores + j, fused(load(bias + j), all(LOG2_E), load(scores + j)));
         store(scores + last, fused(load_some(bias + last, columns - last), all(LOG2_E), load(scores + last)));
     }
-    store(scores + last, load(scores + last) + hide);
-    for (size_t j = 0; j <= last; j += LANES)
+    vector most = load(scores + last) + hide;
+    store(scores + last, most);
+    for (size_t j = 0; j < last; j += LANES)
         most = vector_larger(most, load(scores + j));
-    const vector largest = all(vector_largest(most));
-    for (size_t j = 0; j <= last; j += LANES) {
-        const vector e = power_of_two(load(scores + j) - largest);
+    return most;
+}
+
+/* A row of scores to 2^(score - largest), as an operand; sums of them are returned. */
+INLINE vector exponentials(const float *scores, size_t columns, float largest, char *shares)
+{
+    vector sum = all(0);
+    for (size_t j = 0; j < columns; j += LANES) {
+        const vector e = power_of_two(load(scores + j) - all(largest));
         store_values(shares + j * VALUE_BYTES, e);
         sum += e;
     }
-    return 1 / vector_sum(sum);
+    return sum;
+}
+
+/* softmax, but for the division: shares [rows] are what the rows are to be multiplied with. In steps over all rows, because each waits long for its result. */
+static void soften(const struct attention_room *room, size_t rows, size_t columns, vector hide, const float *bias, float shares[ROWS])
+{
+    vector part[ROWS];
+    for (size_t r = 0; r < rows; r++)
+        part[r] = largest_scores(room->scores + r * room->filled, columns, hide, bias ? bias - r : NULL);
+    for (size_t r = 0; r < rows; r++)
+        shares[r] = vector_largest(part[r]);
+    for (size_t r = 0; r < rows; r++)
+        part[r] = exponentials(room->scores + r * room->filled, columns, shares[r], room->shares + r * room->share_stride);
+    for (size_t r = 0; r < rows; r++)
+        shares[r] = 1 / vector_sum(part[r]);
 }
 
 static void attention_head(const struct attention *text, const struct attention_room *room, const float *queries, size_t stride, const float *bias,
@@ -208,21 +228,14 @@ static void attention_head(const struct attention *text, const struct attention_
             finish.y = room->scores + t;
             product_tile(rows, room->head_steps, room->queries, room->query_stride, room->keys + t * room->head_steps * STEP_BYTES, nothing, &finish);
         }
-        for (size_t r = 0; r < rows; r++)
-            shares[r] = soften_row(room->scores + r * room->filled, text->tokens, load(hidden), bias ? bias - i - r : NULL, room->shares + r * room->share_stride);
+        soften(room, rows, text->tokens, load(hidden), bias ? bias - i : NULL, shares);
+        finish.then = TILE_SCALE;
+        finish.scale = shares;
         finish.y_stride = context_stride;
         for (size_t h = 0; h < text->head_size; h += PANEL) {
             finish.y = context + i * context_stride + h;
             finish.columns = text->head_size - h < PANEL ? text->head_size - h : PANEL;
             product_tile(rows, room->token_steps, room->shares, room->share_stride, room->values + h * room->token_steps * STEP_BYTES, nothing, &finish);
-        }
-        for (size_t r = 0; r < rows; r++) {
-            float *row = context + (i + r) * context_stride;
-            size_t h = 0;
-            for (; h + LANES <= text->head_size; h += LANES)
-                store(row + h, load(row + h) * all(shares[r]));
-            for (; h < text->head_size; h++)
-                row[h] *= shares[r];
         }
     }
 }

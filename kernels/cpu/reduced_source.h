@@ -108,11 +108,11 @@ INLINE void multiply(const size_t rows, size_t steps, const char *a, size_t stri
 }
 
 /* What becomes of a tile. */
-enum tile_then { TILE_STORE, TILE_ADD, TILE_GELU, TILE_GELU_VALUES };
+enum tile_then { TILE_STORE, TILE_ADD, TILE_SCALE, TILE_GELU, TILE_GELU_VALUES };
 struct finish {
     enum tile_then then;
     const float *bias, *weight_scale, *weight_sums; /* of the panel; bias NULL: none */
-    const float *scale, *zero;                      /* of the rows */
+    const float *scale, *zero;                      /* of the rows: int8, and TILE_SCALE multiplies each with its own */
     float *y;
     char *values; /* of TILE_GELU_VALUES */
     size_t y_stride, values_stride, columns;
@@ -144,6 +144,8 @@ INLINE void finish_vector(const struct finish *finish, size_t i, size_t j, vecto
     float *at = finish->y + i * finish->y_stride + column;
     if (finish->then == TILE_GELU)
         v = gelu(v);
+    if (finish->then == TILE_SCALE)
+        v *= all(finish->scale[i]);
     if (count == LANES)
         store(at, finish->then == TILE_ADD ? load(at) + v : v);
     else
@@ -173,7 +175,7 @@ INLINE void product_rows(const size_t rows, size_t steps, const char *a, size_t 
                 finish_vector(&whole, i, j, result(&whole, i, j, tile[i][j])); \
         break;
         switch (finish->then) {
-            EACH(TILE_STORE) EACH(TILE_ADD) EACH(TILE_GELU) EACH(TILE_GELU_VALUES)
+            EACH(TILE_STORE) EACH(TILE_ADD) EACH(TILE_SCALE) EACH(TILE_GELU) EACH(TILE_GELU_VALUES)
         }
 #undef EACH
         return;

@@ -1,12 +1,18 @@
 #!/usr/bin/env python3
-"""Texts per second on one core, side by side: text2emb, sentence-transformers, onnxruntime and CTranslate2, all in f32 from the same folder.
+"""Texts per second, side by side: text2emb and its peers (text_peers.py), each in every precision that it offers, and beside it how close the embeddings are to
+those of sentence-transformers in f32.
 
-    text_bench.py BUILD_FOLDER MODEL [ROUNDS [CORE]]
+    text_bench.py BUILD_FOLDER [WORD ...]
 
-400 texts of about 110 tokens. Peers: one thread, texts sorted by length, the best of batches of 1, 8 and 32, tokenization included, loading not. text2emb
-is measured as a whole process, start and loading included, and (from its time for 400 and for 100 texts) per text alone. Rounds are interleaved, the
-figures are medians; the FMA peak is measured in every round too. Another load on the machine spoils the figures: let there be none.
+Words choose what is run; of a kind that no word names, all is: models (minilm, mpnet), lengths (short: 12 tokens, caption: 60 to 110, long: 256), precisions
+(f32, bf16, int8), cores (1, 2). So `BENCH="minilm caption int8 1" make bench` is short. ROUNDS (3) rounds are interleaved, the figures are medians.
+
+On one core the clock is that of the processor: a rate is texts per second of its time, which another load on the machine changes little. On two cores
+(two processes of text2emb, two threads of a peer) it is the wall's, so let there be no other load. Peers get texts sorted by length in the best of batches of 1, 8 and
+32, tokenization included and loading not. text2emb is measured as whole processes: "with start" as it is; without, from its time for all texts and for a
+quarter of them. The peak is that of fma_peak for the precision; its share counts the multiply-adds of all products.
 """
+import json
 import os
 import random
 import statistics
@@ -17,120 +23,38 @@ import time
 import warnings
 from pathlib import Path
 
-core = sys.argv[4] if len(sys.argv) > 4 else "0"
-os.sched_setaffinity(0, {int(core)})
-os.environ.update(OMP_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false", TRANSFORMERS_VERBOSITY="error", CT2_VERBOSE="-1")
+os.environ.update(OMP_NUM_THREADS="2", TOKENIZERS_PARALLELISM="false", TRANSFORMERS_VERBOSITY="error", CT2_VERBOSE="-1", HF_HUB_DISABLE_PROGRESS_BARS="1")
 warnings.filterwarnings("ignore")
-sys.path.insert(0, str(Path(__file__).parent.parent / "parity"))
+ROOT = Path(__file__).parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests/parity"))
 
-import ctranslate2
 import numpy
-import onnxruntime
-import torch
-from sentence_transformers import SentenceTransformer
-from transformers import BertModel
 
-from odd_texts import WORDS
+from odd_texts import ODD_LINES, WORDS, english_texts
+from text_peers import PEERS, SentenceTransformers
 
-TEXTS, TOKENS, BATCHES = 400, 110, (1, 8, 32)
-torch.set_num_threads(1)
+MODELS = {"minilm": "all-MiniLM-L6-v2", "mpnet": "all-mpnet-base-v2"}
+LENGTHS = {"short": (12, 12, 1600), "caption": (60, 110, 240), "long": (256, 256, 80)}  # tokens from, to; texts
+PRECISIONS, CORES, BATCHES = ("f32", "bf16", "int8"), (1, 2), (1, 8, 32)
 
 
-def make_texts(tokenizer):
-    """Texts of 90 to 130 tokens, 110 on average."""
+def make_texts(tokenizer, least, most, count):
     source, texts = random.Random(22), []
-    while len(texts) < TEXTS:
-        wanted, words = source.randint(TOKENS - 20, TOKENS + 20), []
+    while len(texts) < count:
+        wanted, words = source.randint(least, most), []
         while len(tokenizer(" ".join(words))["input_ids"]) < wanted:
             words.append(source.choice(WORDS))
+        while len(tokenizer(" ".join(words))["input_ids"]) > wanted:
+            words.pop()
         texts.append(" ".join(words))
     return texts
 
 
-def batches(texts, size):
-    ordered = sorted(texts, key=len)
-    return [ordered[i : i + size] for i in range(0, len(ordered), size)]
-
-
-def mean_pool(states, mask):
-    weights = mask[..., None].astype(numpy.float32)
-    pooled = (states * weights).sum(1) / weights.sum(1)
-    return pooled / numpy.linalg.norm(pooled, axis=1, keepdims=True)
-
-
-class LastHiddenState(torch.nn.Module):
-    """The encoder with positional arguments and a plain tensor as its result, as the exporter wants it."""
-
-    def __init__(self, folder):
-        super().__init__()
-        self.model = BertModel.from_pretrained(folder, attn_implementation="eager").eval()
-
-    def forward(self, ids, mask, types):
-        return self.model(input_ids=ids, attention_mask=mask, token_type_ids=types).last_hidden_state
-
-
-class OnnxRuntime:
-    def __init__(self, folder, tokenizer, scratch):
-        model = LastHiddenState(folder).eval()
-        config = model.model.config
-        ids = torch.ones(2, 16, dtype=torch.long)
-        path = str(Path(scratch) / "model.onnx")
-        names = ["input_ids", "attention_mask", "token_type_ids"]
-        axes = {name: {0: "batch", 1: "length"} for name in [*names, "last_hidden_state"]}
-        torch.onnx.export(model, (ids, ids, ids * 0), path, input_names=names, output_names=["last_hidden_state"], dynamic_axes=axes, dynamo=False)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        try:  # the fusions for BERT that the runtime offers as a separate step
-            from onnxruntime.transformers import optimizer
-
-            fused = optimizer.optimize_model(path, model_type="bert", num_heads=config.num_attention_heads, hidden_size=config.hidden_size)
-            path = str(Path(scratch) / "fused.onnx")
-            fused.save_model_to_file(path)
-        except ImportError as error:
-            print(f"onnxruntime: without the fusions for BERT ({error})", file=sys.stderr)
-        self.session, self.tokenizer = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]), tokenizer
-
-    def encode(self, texts):
-        features = dict(self.tokenizer(texts, padding=True, truncation=True, max_length=256, return_tensors="np"))
-        return mean_pool(self.session.run(None, features)[0], features["attention_mask"])
-
-
-class CTranslate2:
-    def __init__(self, folder, tokenizer, scratch):
-        path = str(Path(scratch) / "ctranslate2")
-        ctranslate2.converters.TransformersConverter(folder).convert(path)
-        self.encoder = ctranslate2.Encoder(path, device="cpu", compute_type="float32", intra_threads=1, inter_threads=1)
-        self.tokenizer = tokenizer
-
-    def encode(self, texts):
-        features = self.tokenizer(texts, truncation=True, max_length=256)
-        states = numpy.array(self.encoder.forward_batch(features["input_ids"]).last_hidden_state)
-        lengths = numpy.array([len(ids) for ids in features["input_ids"]])
-        return mean_pool(states, numpy.arange(states.shape[1])[None, :] < lengths[:, None])
-
-
-class SentenceTransformers:
-    def __init__(self, model):
-        self.model = model
-
-    def encode(self, texts):
-        return self.model.encode(texts, batch_size=len(texts))
-
-
-def whole_process(build, folder, texts, scratch):
-    source, out = Path(scratch) / "texts.txt", Path(scratch) / "out.npy"
-    source.write_text("".join(text + "\n" for text in texts))
-    start = time.perf_counter()
-    subprocess.run([f"{build}/text2emb", "--model", folder, source, out], check=True)
-    return time.perf_counter() - start, numpy.load(out)
-
-
-def time_peer(peer, texts, size):
-    start = time.perf_counter()
-    for batch in batches(texts, size):
-        peer.encode(batch)
-    return time.perf_counter() - start
+def held_out_texts(model):
+    """Captions, English, and odd lines in many scripts: nothing that precisions were chosen by."""
+    captions = [pair["text_description"] for pair in json.loads((ROOT / "data/demo/pairs.json").read_text())]
+    texts = captions + english_texts(150, model.tokenizer) + [line for line in ODD_LINES if not set(line) & set("\r\n\0")]
+    return [text for text in texts if len(model.tokenizer(text)["input_ids"]) > 2]
 
 
 def gigaflop_per_text(config, lengths):
@@ -139,39 +63,138 @@ def gigaflop_per_text(config, lengths):
     return statistics.mean(config.num_hidden_layers * (2 * n * (4 * hidden * hidden + 2 * hidden * wide) + 4 * n * n * hidden) for n in lengths) / 1e9
 
 
-def main():
-    build, folder = sys.argv[1], sys.argv[2]
-    rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 5
-    model = SentenceTransformer(folder, device="cpu")
-    texts = make_texts(model.tokenizer)
-    lengths = [len(ids) for ids in model.tokenizer(texts)["input_ids"]]
-    with tempfile.TemporaryDirectory() as scratch:
-        peers = {
-            "sentence-transformers": SentenceTransformers(model),
-            "onnxruntime": OnnxRuntime(folder, model.tokenizer, scratch),
-            "CTranslate2": CTranslate2(folder, model.tokenizer, scratch),
-        }
-        reference = whole_process(build, folder, sorted(texts, key=len), scratch)[1]
-        for name, peer in peers.items():  # that all compute the same
-            difference = numpy.abs(numpy.concatenate([peer.encode(batch) for batch in batches(texts, 8)]) - reference).max()
-            assert difference < 1e-5, (name, difference)
-        times, peaks = {}, []
-        for _ in range(rounds):
-            peaks.append(float(subprocess.run([f"{build}/tests/fma_peak"], check=True, capture_output=True, text=True).stdout))
-            all_of_them = whole_process(build, folder, texts, scratch)[0]
-            some_of_them = whole_process(build, folder, texts[: TEXTS // 4], scratch)[0]
-            times.setdefault("text2emb, whole process", []).append(all_of_them)
-            times.setdefault("text2emb, without the start", []).append((all_of_them - some_of_them) * 4 / 3)
-            for name, peer in peers.items():
-                for size in BATCHES:
-                    times.setdefault(f"{name}, batches of {size}", []).append(time_peer(peer, texts, size))
-    peak, work = statistics.median(peaks), gigaflop_per_text(model[0].model.config, lengths)
-    rates = {name: TEXTS / statistics.median(taken) for name, taken in times.items()}
-    best = max(rate for name, rate in rates.items() if not name.startswith("text2emb"))
-    print(f"{TEXTS} texts of {statistics.mean(lengths):.0f} tokens, one core, f32, medians of {rounds} rounds; FMA peak {peak:.0f} GFLOP/s = {peak / work:.1f} texts/s")
-    print(f"{'':40} {'texts/s':>8} {'best peer':>10} {'of peak':>8}")
+def ranks(values):
+    return numpy.argsort(numpy.argsort(values)).astype(float)
+
+
+def fidelity(reference, embeddings):
+    """Cosine with the reference (least, mean), Spearman correlation of all pairs' similarities, overlap of the ten nearest neighbours."""
+    a, b = (x.astype(float) / numpy.linalg.norm(x.astype(float), axis=1, keepdims=True) for x in (reference, embeddings))
+    cosine, pairs = (a * b).sum(1), numpy.triu_indices(len(a), 1)
+    near_a, near_b = a @ a.T, b @ b.T
+    spearman = numpy.corrcoef(ranks(near_a[pairs]), ranks(near_b[pairs]))[0, 1]
+    for near in near_a, near_b:
+        numpy.fill_diagonal(near, -2)
+    overlap = numpy.mean([len(set(x) & set(y)) / 10 for x, y in zip(numpy.argsort(-near_a)[:, :10], numpy.argsort(-near_b)[:, :10])])
+    return f"{cosine.min():.6f} {cosine.mean():.6f} {spearman:.5f} {overlap:7.3f}"
+
+
+class Text2emb:
+    def __init__(self, build, folder, precision, scratch):
+        self.command, self.precision, self.scratch = [f"{build}/text2emb", "--model", folder], precision, Path(scratch)
+
+    def start(self, texts, name):
+        source, out = self.scratch / f"{name}.txt", self.scratch / f"{name}.npy"
+        source.write_text("".join(text + "\n" for text in texts))
+        return subprocess.Popen([*self.command, "--precision", self.precision, source, out]), out
+
+    def encode(self, texts):
+        process, out = self.start(texts, "all")
+        assert process.wait() == 0
+        return numpy.load(out)
+
+    def seconds(self, texts, cores):
+        """Of the processor on one core, of the wall on several, where as many processes share the texts."""
+        begin, before = time.perf_counter(), os.times()
+        processes = []
+        for core in range(cores):
+            os.sched_setaffinity(0, {core})
+            processes.append(self.start(texts[core::cores], f"part{core}")[0])
+        os.sched_setaffinity(0, set(range(cores)))
+        assert all(process.wait() == 0 for process in processes)
+        after = os.times()
+        return time.perf_counter() - begin if cores > 1 else after.children_user + after.children_system - before.children_user - before.children_system
+
+
+def batches(texts, size):
+    ordered = sorted(texts, key=len)
+    return [ordered[i : i + size] for i in range(0, len(ordered), size)]
+
+
+def in_order(peer, texts, size=8):
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    rows = numpy.concatenate([peer.encode([texts[i] for i in order[j : j + size]]) for j in range(0, len(order), size)])
+    result = numpy.empty_like(rows)
+    result[order] = rows
+    return result
+
+
+def peer_seconds(peer, texts, size, cores):
+    clock = time.process_time if cores == 1 else time.perf_counter
+    begin = clock()
+    for batch in batches(texts, size):
+        peer.encode(batch)
+    return clock() - begin
+
+
+def best_batch(peer, texts, cores):
+    some = texts[:: max(1, len(texts) // 64)]
+    return min(BATCHES, key=lambda size: peer_seconds(peer, some, size, cores))
+
+
+def open_peers(folder, precision, cores, scratch):
+    for kind in PEERS:
+        if precision in kind.precisions:
+            try:
+                yield kind.name, kind(folder, precision, cores, scratch)
+            except Exception as error:  # a model that a peer has no converter for
+                print(f"({kind.name} {precision}: {type(error).__name__}: {str(error).splitlines()[0][:100]})", flush=True)
+
+
+def measure(ours, peers, texts, cores, rounds):
+    """Medians of texts a second, by name."""
+    sizes = {name: best_batch(peer, texts, cores) for name, peer in peers.items()}
+    rates = {}
+    for _ in range(rounds):
+        whole, quarter = ours.seconds(texts, cores), ours.seconds(texts[: len(texts) // 4], cores)
+        rates.setdefault("text2emb", []).append(len(texts) * 0.75 / (whole - quarter))
+        rates.setdefault("text2emb, with start", []).append(len(texts) / whole)
+        for name, peer in peers.items():
+            rates.setdefault(f"{name}, batches of {sizes[name]}", []).append(len(texts) / peer_seconds(peer, texts, sizes[name], cores))
+    return {name: statistics.median(rate) for name, rate in rates.items()}
+
+
+def show(title, rates, peak, work, close):
+    best = max((rate for name, rate in rates.items() if not name.startswith("text2emb")), default=float("nan"))
+    print(f"\n{title}\n{'':34} {'texts/s':>8} {'best peer':>10} {'of peak':>8}   cosine: least, mean; Spearman; top 10", flush=True)
     for name, rate in sorted(rates.items(), key=lambda entry: -entry[1]):
-        print(f"{name:40} {rate:8.1f} {rate / best:9.2f}x {100 * rate * work / peak:7.0f}%")
+        print(f"{name:34} {rate:8.1f} {rate / best:9.2f}x {100 * rate * work / peak:7.0f}%   {close.get(name.split(',')[0], '')}", flush=True)
+
+
+def bench(build, name, chosen, rounds, scratch):
+    folder = str(ROOT / "data/models" / MODELS[name])
+    if not Path(folder).is_dir():
+        print(f"{MODELS[name]} is not in data/models; left out", flush=True)
+        return
+    reference = SentenceTransformers(folder, "f32", 1, scratch)
+    tokenizer, config, held_out = reference.model.tokenizer, reference.model[0].model.config, held_out_texts(reference.model)
+    exact, shrink = in_order(reference, held_out), max(1, config.hidden_size * config.num_hidden_layers // 1500)
+    for cores in chosen["cores"]:
+        os.sched_setaffinity(0, set(range(cores)))
+        for precision in chosen["precisions"]:
+            ours, peers = Text2emb(build, folder, precision, scratch), dict(open_peers(folder, precision, cores, scratch))
+            close = {kind: fidelity(exact, in_order(peer, held_out)) for kind, peer in peers.items()}
+            close["text2emb"] = fidelity(exact, ours.encode(held_out))
+            peak = cores * float(subprocess.run([f"{build}/tests/fma_peak", precision], check=True, capture_output=True, text=True).stdout)
+            for length in chosen["lengths"]:
+                least, most, count = LENGTHS[length]
+                texts = make_texts(tokenizer, least, most, max(16, count // shrink))
+                work = gigaflop_per_text(config, [len(ids) for ids in tokenizer(texts)["input_ids"]])
+                title = f"{MODELS[name]}, {precision}, {length} texts ({least} to {most} tokens), {cores} core{'s' * (cores > 1)}; peak {peak:.0f} G/s = {peak / work:.0f} texts/s"
+                show(title, measure(ours, peers, texts, cores, rounds), peak or float("nan"), work, close)
+
+
+def main():
+    build, words = sys.argv[1], sys.argv[2:]
+    kinds = {"models": list(MODELS), "lengths": list(LENGTHS), "precisions": list(PRECISIONS), "cores": [str(c) for c in CORES]}
+    unknown = [word for word in words if not any(word in values for values in kinds.values())]
+    if unknown:
+        sys.exit(f"BENCH: unknown: {' '.join(unknown)}; known: {' '.join(word for values in kinds.values() for word in values)}")
+    chosen = {kind: [value for value in values if value in words] or values for kind, values in kinds.items()}
+    chosen["cores"] = [int(cores) for cores in chosen["cores"] if int(cores) <= os.cpu_count()]
+    for name in chosen["models"]:
+        with tempfile.TemporaryDirectory() as scratch:
+            bench(build, name, chosen, int(os.environ.get("ROUNDS", "3")), scratch)
 
 
 if __name__ == "__main__":

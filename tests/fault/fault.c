@@ -16,7 +16,7 @@
  *                   before the call is made) or killgroup (the same for the whole process group)
  *
  * write(2) to stderr is neither counted nor hit: there a program says what is wrong. A close that fails has closed, as in Linux. Calls made by
- * further threads, before main's libraries are ready, or while popen or fork start a child, are not seen. */
+ * further threads, before main's libraries are ready, or while popen, system or fork start a child, are not seen. */
 #include <errno.h>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -109,6 +109,19 @@ static enum call call_of(long number)
     }
 }
 
+/* The return from the handler restores the mask of before it, so what the program has set must be put there; but SIGSYS is never blocked. `old`: what the
+ * program is told that the mask was. */
+static void keep_mask(ucontext_t *context, uint64_t *old)
+{
+    const uint64_t caught = 1ULL << (SIGSYS - 1);
+    uint64_t mask = 0;
+    fault_native(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&mask, sizeof mask, 0, 0);
+    mask &= ~caught;
+    memcpy(&context->uc_sigmask, &mask, sizeof mask);
+    if (old)
+        *old &= ~caught;
+}
+
 static void on_system_call(int signal, siginfo_t *information, void *context)
 {
     (void)signal;
@@ -127,6 +140,8 @@ static void on_system_call(int signal, siginfo_t *information, void *context)
             count /= 2;
     }
     registers[REG_RAX] = fault_native(number, a, registers[REG_RSI], count, registers[REG_R10], registers[REG_R8], registers[REG_R9]);
+    if (number == SYS_rt_sigprocmask)
+        keep_mask(context, (uint64_t *)registers[REG_RDX]);
 }
 
 static int catch_system_calls(void)
@@ -151,6 +166,16 @@ FILE *popen(const char *command, const char *type)
     FILE *stream = next(command, type);
     selector = before;
     return stream;
+}
+
+int system(const char *command)
+{
+    int (*next)(const char *) = (int (*)(const char *))dlsym(RTLD_NEXT, "system");
+    char before = selector;
+    selector = 0;
+    int status = next(command);
+    selector = before;
+    return status;
 }
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument)

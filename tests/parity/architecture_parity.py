@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Compares text2emb's embeddings with those of sentence-transformers in f32 for every architecture, with random weights: architecture_parity.py PROGRAM [TEXTS [NAME ...]]
+"""Compares text2emb's embeddings with those of sentence-transformers in f32 for every architecture, with random weights: architecture_parity.py PROGRAM [TEXTS [NAME or FOLDER ...]]
 
-TEXTS (200) texts in 12 scripts (multilingual_texts.py). The cosine must be at least 0.999999 for each. A difference makes the exit status 1. With --golden FOLDER FIXTURES instead, small folders and
-their results are written, for the test suite.
+TEXTS (200) texts in 12 scripts (multilingual_texts.py). The cosine must be at least 0.999999 for each. A difference makes the exit status 1. With --golden FOLDER instead, small folders and
+their results are written there, for the test suite.
 """
 import json
 import shutil
@@ -98,13 +98,41 @@ def our_embeddings(program, folder, lines, scratch, *options):
     return numpy.load(out)
 
 
+GOLDEN = {  # folder: (tokenizer, configuration, model, its settings, what is done to it)
+    "distilbert": ("WordPiece uncased", DistilBertConfig, DistilBertModel, dict(dim=32, n_layers=2, n_heads=2, hidden_dim=50, max_position_embeddings=60), {"type": torch.float16}),
+    "mpnet": ("WordPiece cased", MPNetConfig, MPNetModel, SMALL | dict(hidden_size=32, num_attention_heads=2, intermediate_size=50, max_position_embeddings=200), {"type": torch.float16}),
+    "roberta": ("byte-level BPE", RobertaConfig, RobertaModel, SMALL | dict(hidden_size=32, intermediate_size=50, max_position_embeddings=140),
+                {"type": torch.bfloat16, "pooling": ["mean", "max"], "dense": [(64, 24, "torch.nn.modules.activation.Tanh")], "normalize": True}),
+    "xlm-roberta": ("Unigram", XLMRobertaConfig, XLMRobertaModel, SMALL | dict(hidden_size=32, intermediate_size=50, max_position_embeddings=140),
+                    {"parts": True, "type": torch.float16, "pooling": ["cls", "weightedmean"], "prompt": "query: ", "include": False, "lower": True}),
+}
+
+
+def golden(folder):
+    tokenizer_folders.VOCABULARY[0] = 700
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = multilingual_texts(40)
+    (folder / "texts.txt").write_bytes("".join(text + "\n" for text in texts).encode())
+    for name, kind in GOLDEN.items():
+        KINDS[name] = kind
+        shutil.rmtree(folder / name, ignore_errors=True)
+        make_folder(name, folder / name)
+        model = SentenceTransformer(str(folder / name), device="cpu", model_kwargs={"dtype": "float32"}).float()
+        numpy.save(folder / f"{name}.npy", model.encode(texts, batch_size=1).astype(numpy.float32))
+        ids = model.tokenizer([model.prompts.get(model.default_prompt_name, "") + text for text in texts], truncation=True, max_length=model.max_seq_length)
+        (folder / f"{name}.ids").write_text("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in ids["input_ids"]))
+
+
 def main():
+    if sys.argv[1] == "--golden":
+        return golden(Path(sys.argv[2]))
     program, count, names = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 200, sys.argv[3:] or list(KINDS)
     texts, good = multilingual_texts(count), True
     with tempfile.TemporaryDirectory() as scratch:
         for number, name in enumerate(names):
-            folder = Path(scratch) / str(number)
-            make_folder(name, folder)
+            folder = Path(name) if name not in KINDS else Path(scratch) / str(number)
+            if name in KINDS:
+                make_folder(name, folder)
             some = texts[: count // 10] if name == "bert-base" else texts
             model = SentenceTransformer(str(folder), device="cpu", model_kwargs={"dtype": "float32"}).float()
             theirs = model.encode(some, batch_size=8).astype(float)
@@ -113,7 +141,8 @@ def main():
             ok = mine.shape == theirs.shape and cosine.min() >= 0.999999
             good &= bool(ok)
             print(f"embeddings  {name:38} {len(some):8} texts  least cosine {cosine.min():.9f}{'' if ok else '  TOO FAR'}", flush=True)
-            shutil.rmtree(folder)
+            if name in KINDS:
+                shutil.rmtree(folder)
     return 0 if good else 1
 
 

@@ -7,6 +7,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_to
 from charsmap import charsmap, nfkc_like
 from odd_texts import ODD_LINES, WORDS
 
+VOCABULARY = [4000]  # tokens
 SCRIPTS = ["abcdefghijklmnopqrstuvwxyz", "aeiouéèüößñçåø", "абвгдежзиклмнопрстуфхцчшщъыьэюя", "αβγδεζηθικλμνξοπρστυφχψω", "אבגדהוזחטיכלמנסעפצקרשת", "ابتثجحخدذرزسشصضطظعغفقكلمنهوي",
            "अआइईउऊकखगघचछजझटठडढतथदधनपफबभमयरलवशषसह", "กขคงจฉชซญดตถทนบปผฝพฟมยรลวศสหอ", "日本語音楽世界静曲中文字符英混排春江花月夜", "あいうえおかきくけこさしすせそたちつてとなにぬねの", "가나다라마바사아자차카타파하음악조각", "🎹🎻😀🎵✨👩"]
 
@@ -26,7 +27,7 @@ def bert(lower, **rules):
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lower, **rules)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer.train_from_iterator(corpus(), trainers.WordPieceTrainer(vocab_size=4000, special_tokens=specials, show_progress=False))
+    tokenizer.train_from_iterator(corpus(), trainers.WordPieceTrainer(vocab_size=VOCABULARY[0], special_tokens=specials, show_progress=False))
     tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
     return tokenizer
 
@@ -35,7 +36,7 @@ def roberta(prefix=False, mask=AddedToken("<mask>", lstrip=True, special=True, n
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix)
     specials = ["<s>", "<pad>", "</s>", "<unk>", mask]
-    tokenizer.train_from_iterator(corpus(), trainers.BpeTrainer(vocab_size=4000, special_tokens=specials, show_progress=False, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+    tokenizer.train_from_iterator(corpus(), trainers.BpeTrainer(vocab_size=VOCABULARY[0], special_tokens=specials, show_progress=False, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
     tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), trim_offsets=True, add_prefix_space=prefix)
     return tokenizer
 
@@ -48,7 +49,7 @@ def unigram(split=True, scheme="always", fallback=False, normalizer=None):
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), metaspace]) if split else metaspace
     specials = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     extra = [f"<0x{b:02X}>" for b in range(256)] if fallback else []
-    tokenizer.train_from_iterator(corpus(), trainers.UnigramTrainer(vocab_size=4000, special_tokens=specials + extra, unk_token="<unk>", show_progress=False))
+    tokenizer.train_from_iterator(corpus(), trainers.UnigramTrainer(vocab_size=VOCABULARY[0], special_tokens=specials + extra, unk_token="<unk>", show_progress=False))
     tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
     if fallback:
         spec = json.loads(tokenizer.to_str())

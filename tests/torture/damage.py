@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Damages work files: cut at each 64th byte, zeroed, one byte flipped, swapped. A shard or piece must be refused by its reader, in one line, and be set aside; make must
-give the reference's outputs after at most two runs, and never others in between. Usage: damage.py [--step BYTES] [--sample N] [--jobs N]."""
+give the reference's outputs after at most two runs, and never others in between. The same for entries of the cache, the outputs' record, and checkpoints that are
+imported. Usage: damage.py [--step BYTES] [--sample N] [--jobs N]."""
 import argparse
 import os
 import shutil
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-from scenario import ENVIRONMENT, PROGRAMS, Dataset, files_below, points, read, run_all, temporaries, write
+from scenario import ENVIRONMENT, PROGRAMS, Dataset, files_below, points, read, report, run_all, temporaries, write
 
 
 def cut(content, at):
@@ -76,7 +77,8 @@ class Copy(Dataset):
     """A dataset whose work folder is a copy that may be damaged; the data is shared."""
 
     def __init__(self, dataset, place):
-        self.input, self.data, self.work, self.out = dataset.input, dataset.data, f"{place}/work", f"{place}/out"
+        self.input, self.data, self.model = dataset.input, dataset.data, dataset.model
+        self.work, self.out, self.cache = f"{place}/work", f"{place}/out", f"{place}/cache"
         shutil.copytree(dataset.work, self.work)
         for name in os.listdir(f"{self.work}/plan"):  # of the make that built it
             if name.startswith("plan-"):
@@ -123,10 +125,77 @@ def make_tasks(dataset, folder, reference, step, sample):
         if path.startswith("plan/plan-") or kind_of(path) in seen or os.path.getsize(f"{dataset.work}/{path}") == 0:
             continue
         seen.add(kind_of(path))  # one file of each kind
-        every = list(damages(read(f"{dataset.work}/{path}"), step))
+        # Of shards and pieces, whose readers get every damage, only some go through make.
+        every = list(damages(read(f"{dataset.work}/{path}"), 16 * step if path.startswith(("tok/", "emb/", "pieces/")) else step))
         for number in points(len(every), sample):
             words, content = every[number - 1]
             yield lambda at=(dataset, folder, reference, path, words, lambda work, path=path, content=content: write(f"{work}/{path}", content)): make_repairs(*at)
+
+
+def record_tasks(dataset, folder, reference):
+    """The outputs' record: whatever it says, the outputs are right after make."""
+    for words, content in damages(read(f"{dataset.out}/.record"), 8):
+        yield lambda at=(dataset, folder, reference, words, content): record_is_doubted(*at)
+
+
+def record_is_doubted(dataset, folder, reference, words, content):
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        copy = Copy(dataset, place)
+        shutil.copytree(dataset.out, copy.out)
+        write(f"{copy.out}/.record", content)
+        write(f"{copy.out}/processed_data.json", b"[\n]\n")
+        made = copy.make()
+        right = made.returncode == 0 and copy.outputs() == reference
+        return [] if right else [f".record, {words}: exit {made.returncode}, the outputs are{'' if copy.outputs() == reference else ' not'} the reference's"]
+
+
+def cache_tasks(dataset, folder, reference, step):
+    for ending in (".tok", ".emb"):
+        entry = next(path for path in files_below(dataset.cache) if path.endswith(ending))
+        for words, content in damages(read(f"{dataset.cache}/{entry}"), step):
+            yield lambda at=(dataset, folder, reference, entry, words, content): cache_entry_is_dropped(*at)
+
+
+def cache_entry_is_dropped(dataset, folder, reference, entry, words, content):
+    if content == read(f"{dataset.cache}/{entry}"):
+        return []
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        copy = Copy(dataset, place)
+        shutil.rmtree(copy.work)
+        shutil.copytree(dataset.cache, copy.cache)
+        write(f"{copy.cache}/{entry}", content)
+        made = copy.make("USE_CACHE=1")
+        found = [] if made.returncode == 0 and copy.outputs() == reference else [f"exit {made.returncode}, or other outputs: {made.stdout[-300:]}"]
+        if "not taken from the cache, dropped" not in made.stdout:
+            found.append(f"it is not said: {made.stdout[-300:]}")
+        if read(f"{copy.cache}/{entry}") != read(f"{dataset.cache}/{entry}"):
+            found.append("the entry is not the right one again")
+        return [f"cache {entry}, {words}: {finding}" for finding in found]
+
+
+def checkpoint_tasks(dataset, folder, reference, steps):
+    assert dataset.make("checkpoint").returncode == 0
+    for kind in ("midi", "text"):
+        name = f"{kind}_checkpoint.json"
+        for words, content in damages(read(f"{dataset.out}/{name}"), steps[kind]):
+            yield lambda at=(dataset, folder, reference, name, words, content): import_is_strict(*at)
+
+
+def import_is_strict(dataset, folder, reference, name, words, content):
+    """Whatever import takes over from a damaged checkpoint, make gives the reference's bytes."""
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        copy = Copy(dataset, place)
+        shutil.rmtree(copy.work)
+        os.makedirs(copy.out)
+        for other in ("midi_checkpoint.json", "text_checkpoint.json", "processing_checkpoint.json"):
+            shutil.copyfile(f"{dataset.out}/{other}", f"{copy.out}/{other}")
+        write(f"{copy.out}/{name}", content)
+        taken, made, found = copy.make("import"), copy.make(), []
+        if taken.returncode != 0 and name not in taken.stdout:
+            found.append(f"import fails without naming it: {taken.stdout[-300:]}")
+        if made.returncode != 0 or copy.outputs() != reference:
+            found.append(f"make after it ends with {made.returncode}, or gives other outputs: {made.stdout[-300:]}")
+        return [f"{name}, {words}: {finding}" for finding in found]
 
 
 def swap(first, second):
@@ -151,6 +220,11 @@ def misplacing_tasks(dataset, folder, reference):
     yield lambda: make_repairs(dataset, folder, reference, mine, "of other settings", lambda work: write(f"{work}/{mine}", content))
 
 
+def sampled(tasks, sample):
+    tasks = list(tasks)
+    return [tasks[number - 1] for number in points(len(tasks), sample)]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--step", type=int, default=64, help="bytes from place to place")
@@ -163,9 +237,22 @@ def main():
         made = dataset.make()
         assert made.returncode == 0, made.stdout
         reference = dataset.outputs()
-        findings = run_all(list(reader_tasks(dataset, folder, options.step)), options.jobs, lambda runs, found: f"readers: {runs} damaged files, {found} findings")
-        tasks = list(misplacing_tasks(dataset, folder, reference)) + list(make_tasks(dataset, folder, reference, 64, options.sample))
-        findings += run_all(tasks, options.jobs, lambda runs, found: f"make: {runs} damaged work folders, {found} findings")
+        findings = []
+
+        def sweep(what, tasks):
+            tasks = list(tasks)
+            found = run_all(tasks, options.jobs)
+            report(what, len(tasks), len(found), "damages")
+            findings.extend(found)
+
+        step = options.step
+        sweep("shards and pieces, damaged, before their readers", reader_tasks(dataset, folder, step))
+        sweep("shards in each other's place, or of other settings", misplacing_tasks(dataset, folder, reference))
+        sweep("work files of every kind, damaged, before make", make_tasks(dataset, folder, reference, 64, options.sample))
+        sweep("the outputs' record, damaged, before make", sampled(record_tasks(dataset, folder, reference), options.sample))
+        assert dataset.make("USE_CACHE=1").returncode == 0
+        sweep("entries of the cache, damaged, before make", sampled(cache_tasks(dataset, folder, reference, step), options.sample))
+        sweep("checkpoints, damaged, before import and make", sampled(checkpoint_tasks(dataset, folder, reference, {"midi": 16 * step, "text": step}), options.sample))
     finally:
         shutil.rmtree(folder)
     sys.exit(1 if findings else 0)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Kills a whole `make -j4` at each Nth write, fsync, rename, link and close, and at random times; then make must give what an unbroken run gives, byte for
-byte, without making a finished shard again, and leave no temporary file. Also: make alone is killed and its recipes live on; the resumption is
-killed; SIGINT, SIGTERM, SIGHUP; a reader of its output that goes away. Usage: kills.py [--sample N] [--random N] [--seed N]."""
+"""Kills a whole `make -j4` at each Nth write, fsync, rename, link, unlink, mkdir and close, and at random times; then make must give what an unbroken run
+gives, byte for byte, without making a finished shard again, and leave no temporary file. Every other time with a cache. Also: make alone is killed and its recipes
+live on; the resumption is killed; SIGINT, SIGTERM, SIGHUP; a reader of its output that goes away. Usage: kills.py [--calls CALLS] [--sample N] [--random N] [--seed N]."""
 import argparse
 import os
 import random
@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from scenario import NAMES, Dataset, Fault, library_or_skip, points, read, temporaries, write
+from scenario import NAMES, Dataset, Fault, library_or_skip, points, read, report, temporaries, write
 
 KILLED_AT = ["write", "fsync", "rename", "link", "unlink", "mkdir", "close"]
 
@@ -20,7 +20,7 @@ KILLED_AT = ["write", "fsync", "rename", "link", "unlink", "mkdir", "close"]
 class Sweep:
     def __init__(self, dataset, library, folder):
         self.dataset, self.library, self.folder = dataset, library, folder
-        self.rounds, self.findings = 0, []
+        self.rounds, self.kept, self.findings = 0, 0, []
         made = dataset.make("-j4")
         assert made.returncode == 0, made.stdout
         self.reference, self.names = dataset.outputs(), sorted(dataset.finished())
@@ -37,6 +37,7 @@ class Sweep:
         """make again, and all that must hold then. `kept`: what was finished before (now, if not given)."""
         self.rounds += 1
         before = self.dataset.finished() if kept is None else kept
+        self.kept += len(before)
         made = self.dataset.make("-j4")
         after = self.dataset.finished()
         if made.returncode != 0:
@@ -48,13 +49,13 @@ class Sweep:
             self.found(what, f"made again: {remade}")
         if sorted(after) != self.names:
             self.found(what, f"not the files of an unbroken run: {sorted(set(after) ^ set(self.names))}")
-        left = temporaries(self.dataset.work, self.dataset.out)
+        left = temporaries(self.dataset.work, self.dataset.out, self.dataset.cache)
         if left:
             self.found(what, f"left behind: {left}")
 
     def kill_at_call(self, call, number):
         fault = Fault(self.library, self.folder, NAMES, call, "killgroup", number)
-        run = self.dataset.start("-j4", FSYNC="1", **fault.environment)
+        run = self.dataset.start("-j4", FSYNC="1", USE_CACHE=str(number % 2), **fault.environment)
         run.wait()
         wait_for_group(run.pid)
         fault.finish()
@@ -70,7 +71,7 @@ class Sweep:
         self.dataset.clear()
         self.leave_earlier_outputs()
         fault = Fault(self.library, self.folder, NAMES, " ".join(KILLED_AT))
-        self.dataset.make("-j4", FSYNC="1", **fault.environment)
+        self.dataset.make("-j4", FSYNC="1", USE_CACHE="1", **fault.environment)
         fault.finish()
         return fault.of_kind
 
@@ -92,10 +93,10 @@ def wait_for_group(group):
     raise TimeoutError(f"process group {group} lives on")
 
 
-def kill_at_each_call(sweep, sample):
+def kill_at_each_call(sweep, calls, sample):
     counts = sweep.count()
-    for call in KILLED_AT:
-        count = counts[call]
+    for call in calls:
+        count, before = counts[call], len(sweep.findings)
         numbers = points(count, sample)
         for number in numbers:
             sweep.dataset.clear()
@@ -105,11 +106,11 @@ def kill_at_each_call(sweep, sample):
             if number % 3 == 0:
                 sweep.kill_at_call(call, number)
             sweep.check(f"killed at {call} {number} of {count}")
-        print(f"{call:8} {count:5} calls in a run, killed at {len(numbers)} of them", flush=True)
+        report(f"make -j4 killed at {call}", len(numbers), len(sweep.findings) - before, f"of {count} points")
 
 
 def kill_at_random(sweep, rounds, seed):
-    generator = random.Random(seed)
+    generator, found = random.Random(seed), len(sweep.findings)
     for round_number in range(rounds):
         sweep.dataset.clear()
         moments = [generator.uniform(0, sweep.length)]
@@ -120,6 +121,7 @@ def kill_at_random(sweep, rounds, seed):
             time.sleep(moment)
             stop_group(run, signal.SIGKILL)
         sweep.check(f"killed after {moments} s (seed {seed}, round {round_number})")
+    report("make -j4 killed at random moments", rounds, len(sweep.findings) - found, "points")
 
 
 def stop_group(run, which):
@@ -133,7 +135,7 @@ def stop_group(run, which):
 
 def kill_make_alone(sweep, rounds, seed):
     """make dies, its recipes go on; the next make starts at once, beside them."""
-    generator = random.Random(seed)
+    generator, found = random.Random(seed), len(sweep.findings)
     for round_number in range(rounds):
         sweep.dataset.clear()
         run = sweep.dataset.start("-j4")
@@ -143,10 +145,11 @@ def kill_make_alone(sweep, rounds, seed):
         sweep.check(f"make alone killed, round {round_number}", kept={})
         wait_for_group(run.pid)
         sweep.check(f"make alone killed, round {round_number}, and once more", kept={})
+    report("make alone killed, restarted at once beside its recipes", rounds, len(sweep.findings) - found, "points")
 
 
 def interrupt(sweep, rounds, seed):
-    generator = random.Random(seed)
+    generator, found = random.Random(seed), len(sweep.findings)
     for round_number in range(rounds):
         for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             sweep.dataset.clear()
@@ -156,10 +159,12 @@ def interrupt(sweep, rounds, seed):
             if run.returncode == 0 and sweep.dataset.outputs() != sweep.reference:
                 sweep.found(which.name, "exit 0 without the outputs")
             sweep.check(f"{which.name}, round {round_number}")
+    report("make -j4 ended by SIGINT, SIGTERM, SIGHUP", 3 * rounds, len(sweep.findings) - found, "points")
 
 
 def close_output(sweep):
     """make | head -1: writing to the closed pipe ends whoever does it."""
+    found = len(sweep.findings)
     sweep.dataset.clear()
     command = " ".join(f"'{word}'" for word in sweep.dataset.command("-j4"))
     subprocess.run(["bash", "-c", f"{command} 2>&1 | head -1"], stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
@@ -167,25 +172,27 @@ def close_output(sweep):
     sweep.dataset.clear()
     subprocess.run(["bash", "-c", f"{command} >&- 2>&-"], stdin=subprocess.DEVNULL)
     sweep.check("make without stdout and stderr")
+    report("make | head -1, make without stdout", 2, len(sweep.findings) - found)
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--sample", type=int, default=0, help="points of each kind of call (all)")
+    parser.add_argument("--calls", default=" ".join(KILLED_AT))
     parser.add_argument("--random", type=int, default=60, help="random times")
-    parser.add_argument("--signals", type=int, default=5, help="rounds with each signal")
+    parser.add_argument("--signals", type=int, default=10, help="rounds with each signal")
     parser.add_argument("--pairs", type=int, default=14)
     parser.add_argument("--seed", type=int, default=int(os.environ.get("KILL_SEED", "7")))
     options = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="reprise-kills-")
     try:
         sweep = Sweep(Dataset(f"{folder}/dataset", options.pairs), library_or_skip(folder), folder)
-        kill_at_each_call(sweep, options.sample)
+        kill_at_each_call(sweep, options.calls.split(), options.sample)
         kill_at_random(sweep, options.random, options.seed)
         kill_make_alone(sweep, options.signals, options.seed)
         interrupt(sweep, options.signals, options.seed)
         close_output(sweep)
-        print(f"kills: {sweep.rounds} rounds, {len(sweep.findings)} findings")
+        report("finished shards and pieces left as they were by the next make", sweep.kept, len(sweep.findings), f"in {sweep.rounds} restarts")
     finally:
         shutil.rmtree(folder)
     sys.exit(1 if sweep.findings else 0)

@@ -233,14 +233,23 @@ static int give_name(struct atomic_file *file, int durable, struct reason *why)
     return 0;
 }
 
-int atomic_file_commit(struct atomic_file *file, struct reason *why)
+static int commit(struct atomic_file *file, int durable, struct reason *why)
 {
-    int durable = fsync_wanted();
     int result = finish_bytes(file, durable, why);
     if (result == 0)
         result = give_name(file, durable, why);
     atomic_file_abandon(file);
     return result;
+}
+
+int atomic_file_commit(struct atomic_file *file, struct reason *why)
+{
+    return commit(file, fsync_wanted(), why);
+}
+
+int atomic_file_commit_synced(struct atomic_file *file, struct reason *why)
+{
+    return commit(file, 1, why);
 }
 
 int atomic_file_put_if_changed(const char *path, const void *bytes, size_t count, struct reason *why)
@@ -289,7 +298,7 @@ static int keep_backup(const struct atomic_file *file, struct reason *why)
         if (rename(unique, backup) < 0)
             result = fail_errno(why, "%s: cannot keep the earlier file", backup);
         unlink(unique); /* rename leaves it where both names are one file already */
-    } else if (errno != ENOENT) {
+    } else if (errno != ENOENT && (access(file->path, F_OK) == 0 || errno != ENOENT)) {
         result = atomic_file_copy(file->path, backup, why); /* a file system without hard links */
     }
     free(backup);

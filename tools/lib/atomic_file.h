@@ -27,6 +27,8 @@ void atomic_file_overwrite(struct atomic_file *file, size_t offset, const void *
 
 /* Flushes, closes, renames. Frees `file` in every case. 0, or -1 with `why`: then nothing appeared under the name. */
 int atomic_file_commit(struct atomic_file *file, struct reason *why) __attribute__((warn_unused_result));
+/* As commit, but fsynced in every case. */
+int atomic_file_commit_synced(struct atomic_file *file, struct reason *why) __attribute__((warn_unused_result));
 /* As commit, but an earlier file stays as `path.bak`; its name never vanishes. Always fsynced. */
 int atomic_file_commit_keeping_backup(struct atomic_file *file, struct reason *why) __attribute__((warn_unused_result));
 /* Drops the temporary file; nothing appears. Frees `file`. NULL is allowed. */

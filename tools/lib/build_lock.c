@@ -38,11 +38,13 @@ static int open_lock(const char *path)
     return descriptor < 0 && errno == EACCES ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : descriptor;
 }
 
-/* `make clean` removes the file: a lock on a removed one is no lock. */
-static int is_current(int descriptor, const char *path)
+/* `make clean` removes the file: a lock on a removed one is no lock. 1 or 0, -1 with `why` if that cannot be seen. */
+static int is_current(int descriptor, const char *path, struct reason *why)
 {
-    struct stat held, named;
-    return fstat(descriptor, &held) == 0 && stat(path, &named) == 0 && held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+    struct stat held, named = {0};
+    if (fstat(descriptor, &held) < 0 || (stat(path, &named) < 0 && errno != ENOENT))
+        return fail_errno(why, "%s", path);
+    return held.st_nlink > 0 && held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
 static void read_holder(int descriptor, struct build_holder *holder)
@@ -79,8 +81,13 @@ static int acquire(const char *path, int patient, int *waited, struct reason *wh
         if (descriptor < 0)
             return fail_errno(why, "%s", path);
         if (flock(descriptor, LOCK_EX | (*waited ? 0 : LOCK_NB)) == 0) {
-            if (is_current(descriptor, path))
+            int current = is_current(descriptor, path, why);
+            if (current > 0)
                 return descriptor;
+            if (current < 0) {
+                close(descriptor);
+                return -1;
+            }
         } else if (has_no_locks(errno)) {
             message(MESSAGE_WARNING, path, "%s: no locks on this file system; a second make at the same time would do the same work again", strerror(errno));
             close(descriptor);
@@ -110,17 +117,22 @@ static int is_gone(long process, int handle, int milliseconds)
     return kill((pid_t)process, 0) < 0 && errno == ESRCH;
 }
 
-/* Nothing of the caller's is kept open: whoever reads make's output must see its end when make ends. */
+static int compare_descriptors(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+/* Nothing of the caller's is kept open, not even the streams: whoever reads make's output must see its end when make ends. */
 static void close_all_but(int first, int second, int third)
 {
-    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (int stream = 0; stream < 3; stream++)
-        if (nothing >= 0)
-            dup2(nothing, stream);
-    long most = sysconf(_SC_OPEN_MAX);
-    for (int descriptor = 3; descriptor < (most > 0 && most < 4096 ? most : 4096); descriptor++)
-        if (descriptor != first && descriptor != second && descriptor != third)
-            close(descriptor);
+    int kept[] = {first, second, third}, from = 0;
+    qsort(kept, 3, sizeof *kept, compare_descriptors);
+    for (int i = 0; i < 3; i++) {
+        if (kept[i] > from)
+            close_range((unsigned)from, (unsigned)kept[i] - 1, 0);
+        from = kept[i] >= from ? kept[i] + 1 : from;
+    }
+    close_range((unsigned)from, ~0U, 0);
 }
 
 static void hold(int descriptor, long make, int from_plan)
@@ -168,8 +180,10 @@ int build_lock_take(const char *work, long make, struct reason *why)
 void build_lock_keep(void)
 {
     ssize_t count;
+    void (*before)(int) = signal(SIGPIPE, SIG_IGN); /* somebody may have killed the holder */
     while (keep_pipe >= 0 && (count = write(keep_pipe, "k", 1)) < 0 && errno == EINTR)
         ;
+    signal(SIGPIPE, before);
     if (keep_pipe >= 0)
         close(keep_pipe);
     keep_pipe = -1;

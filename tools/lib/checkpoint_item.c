@@ -133,10 +133,11 @@ int checkpoint_item_parse(struct checkpoint_item *item, enum shard_kind kind, co
 
 int checkpoint_item_is_intact(const struct checkpoint_item *item, enum shard_kind kind)
 {
-    struct hash check = kind == SHARD_OF_MIDI
-                            ? check_of_tokens(item->key, item->tokens.ids, item->tokens.count, item->members.bytes, item->members.count)
-                            : check_of_embedding(item->key, (const float *)(const void *)item->row.bytes, item->dimension, item->n_tokens);
-    return hash_equal(check, item->check);
+    struct hash check;
+    int result = kind == SHARD_OF_MIDI
+                     ? check_of_tokens(item->key, item->tokens.ids, item->tokens.count, item->members.bytes, item->members.count, &check)
+                     : check_of_embedding(item->key, (const float *)(const void *)item->row.bytes, item->dimension, item->n_tokens, &check);
+    return result < 0 ? -1 : hash_equal(check, item->check);
 }
 
 void checkpoint_item_free(struct checkpoint_item *item)

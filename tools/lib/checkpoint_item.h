@@ -9,7 +9,7 @@
 #include "hash.h"
 #include "known_shards.h"
 #include "message.h"
-#include "remi.h"
+#include "token_list.h"
 #include "text_buffer.h"
 
 struct checkpoint_item { /* start with {0}; memory is kept from record to record */
@@ -26,7 +26,7 @@ struct checkpoint_item { /* start with {0}; memory is kept from record to record
 
 /* 0, or -1 with `why`: it is not such a record. item->name is filled if the record has one. */
 int checkpoint_item_parse(struct checkpoint_item *item, enum shard_kind kind, const char *record, struct reason *why) __attribute__((warn_unused_result));
-/* Whether the record is what Reprise once wrote, unchanged. */
+/* Whether the record is what Reprise once wrote, unchanged: 1 or 0, -1 without memory. */
 int checkpoint_item_is_intact(const struct checkpoint_item *item, enum shard_kind kind);
 void checkpoint_item_free(struct checkpoint_item *item);
 

@@ -2,12 +2,12 @@
 
 struct part { const void *bytes; size_t count; };
 
-/* Of the parts with their lengths, so that nothing can move from one to the next unnoticed. A hash of zeros without memory: it will not be found equal. */
-static struct hash check_of(struct hash key, const struct part *parts, size_t count)
+/* Of the parts with their lengths, so that nothing can move from one to the next unnoticed. 0, -1 without memory. */
+static int check_of(struct hash key, const struct part *parts, size_t count, struct hash *check)
 {
     struct hash_state *state = hash_start();
     if (!state)
-        return (struct hash){0};
+        return -1;
     hash_add(state, &key, sizeof key);
     for (size_t i = 0; i < count; i++) {
         const uint64_t length = parts[i].count;
@@ -15,19 +15,20 @@ static struct hash check_of(struct hash key, const struct part *parts, size_t co
         if (length > 0)
             hash_add(state, parts[i].bytes, parts[i].count);
     }
-    return hash_end(state);
+    *check = hash_end(state);
+    return 0;
 }
 
-struct hash check_of_tokens(struct hash key, const int32_t *tokens, size_t count, const char *members, size_t length)
+int check_of_tokens(struct hash key, const int32_t *tokens, size_t count, const char *members, size_t length, struct hash *check)
 {
     const struct part parts[] = {{tokens, count * sizeof *tokens}, {members, length}};
-    return check_of(key, parts, 2);
+    return check_of(key, parts, 2, check);
 }
 
-struct hash check_of_embedding(struct hash key, const float *embedding, size_t dimension, int32_t n_tokens)
+int check_of_embedding(struct hash key, const float *embedding, size_t dimension, int32_t n_tokens, struct hash *check)
 {
     const struct part parts[] = {{embedding, dimension * sizeof *embedding}, {&n_tokens, sizeof n_tokens}};
-    return check_of(key, parts, 2);
+    return check_of(key, parts, 2, check);
 }
 
 void add_recorded_members(struct text_buffer *out, const char *object)

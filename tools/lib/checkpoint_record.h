@@ -15,9 +15,10 @@
 
 #define CHECKPOINT_FORMAT "reprise checkpoint 1"
 
-/* The check of a result: tokens [count] and the members recorded of the file (without braces); an embedding [dimension] and its number of tokens. */
-struct hash check_of_tokens(struct hash key, const int32_t *tokens, size_t count, const char *members, size_t length);
-struct hash check_of_embedding(struct hash key, const float *embedding, size_t dimension, int32_t n_tokens);
+/* The check of a result: tokens [count] and the members recorded of the file (without braces); an embedding [dimension] and its number of tokens. 0, -1 without
+ * memory. */
+int check_of_tokens(struct hash key, const int32_t *tokens, size_t count, const char *members, size_t length, struct hash *check) __attribute__((warn_unused_result));
+int check_of_embedding(struct hash key, const float *embedding, size_t dimension, int32_t n_tokens, struct hash *check) __attribute__((warn_unused_result));
 
 /* Appends what is recorded of a MIDI file, as JSON members without braces, from an object that holds more: all but key, file_path and file_name. */
 void add_recorded_members(struct text_buffer *out, const char *object);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "token_list.h"
+
 int item_tokens_open(const struct shard *tok, struct item_tokens *tokens, struct reason *why)
 {
     uint64_t shape[2];
@@ -28,7 +30,7 @@ static void add_rows(struct text_buffer *out, const struct item_tokens *tokens, 
             text_add(out, ",", 1);
         if (tokens->vocabularies > 1)
             text_add(out, "[", 1);
-        for (uint64_t i = 0; i < tokens->vocabularies; i++) {
+        for (uint64_t i = 0; i < tokens->vocabularies && id[i] != TOKEN_NONE; i++) {
             if (i > 0)
                 text_add(out, ",", 1);
             text_add_integer(out, id[i]);

@@ -90,7 +90,11 @@ static void add_end(struct journal_run *run, const cJSON *line)
 
 static int add_line(struct journal *journal, const char *text, size_t length, struct reason *why)
 {
-    cJSON *line = is_sound(text, length) ? cJSON_ParseWithLength(text, length) : NULL;
+    int sound = is_sound(text, length);
+    errno = 0;
+    cJSON *line = sound ? cJSON_ParseWithLength(text, length) : NULL;
+    if (sound && !line && errno == ENOMEM) /* the parser does not tell it from a fault in the text */
+        return fail(why, "out of memory");
     const cJSON *run = cJSON_GetObjectItemCaseSensitive(line, "run");
     long long name = cJSON_IsNumber(run) && run->valuedouble > 0 && run->valuedouble < 9e15 ? (long long)run->valuedouble : 0;
     int result = 0;

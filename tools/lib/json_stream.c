@@ -29,7 +29,7 @@ int json_stream_open(struct json_stream *stream, const char *path, struct reason
     stream->chunk = malloc(CHUNK);
     if (!stream->chunk || !(stream->file = fdopen(descriptor, "r"))) {
         close(descriptor);
-        free(stream->chunk);
+        json_stream_close(stream);
         return fail(why, "out of memory");
     }
     stream->at = stream->end = stream->chunk;

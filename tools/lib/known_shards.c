@@ -1,5 +1,6 @@
 #include "known_shards.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,8 +129,11 @@ struct known_shards *known_shards_open(const char *path, struct reason *why)
     struct known_shards *known = calloc(1, sizeof *known);
     struct whole_file file = {0};
     int result = known && (known->path = strdup(path)) ? 0 : -1;
-    if (result == 0 && whole_file_read(path, &file, NULL) == 0)
+    struct reason unreadable;
+    if (result == 0 && whole_file_read(path, &file, &unreadable) == 0)
         result = load(known, &file);
+    else if (result == 0 && errno != ENOENT && errno != ENOTDIR)
+        message(MESSAGE_WARNING, path, "%s; no earlier shard is reused", unreadable.text);
     whole_file_free(&file);
     if (result == 0)
         result = index_names(known);

@@ -15,6 +15,7 @@
 
 static const char *program_name = "reprise";
 static enum message_level lowest_shown = MESSAGE_INFO;
+static int line_missing; /* of the answer on stdout */
 
 int message_init(const char *program)
 {
@@ -93,6 +94,7 @@ void print_line(const char *format, ...)
     va_end(arguments);
     if (length < 0) {
         message(MESSAGE_ERROR, NULL, "out of memory");
+        line_missing = 1;
         return;
     }
     for (const char *at = text; *at; at++) {
@@ -101,6 +103,15 @@ void print_line(const char *format, ...)
     }
     putchar('\n');
     free(text);
+}
+
+int print_end(void)
+{
+    int flushed = fflush(stdout), error = errno;
+    if (flushed == 0 && !ferror(stdout))
+        return line_missing ? -1 : 0;
+    message(MESSAGE_ERROR, NULL, "standard output: cannot write: %s", flushed ? strerror(error) : "not all of it was taken");
+    return -1;
 }
 
 static int fill(struct reason *why, const char *system_text, const char *format, va_list arguments)

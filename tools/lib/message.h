@@ -16,10 +16,12 @@ int message_shown(enum message_level level); /* whether LOG_LEVEL lets it throug
 /* Formats and writes one line. `path` may be NULL. The text says what failed, then why. */
 void message(enum message_level level, const char *path, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Why a call failed, handed upwards: only main reports and decides to exit. */
 /* A line of a program's answer on stdout, its control characters escaped in the same way. */
 void print_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The last thing that a program does with stdout: 0 if all of it was taken, else -1, reported. */
+int print_end(void) __attribute__((warn_unused_result));
 
+/* Why a call failed, handed upwards: only main reports and decides to exit. */
 struct reason { char text[512]; };
 
 /* Fills `why` (if not NULL) and returns -1, so that a failing function can `return fail(why, "…")`. */

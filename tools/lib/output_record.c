@@ -1,5 +1,6 @@
 #include "output_record.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,33 +18,55 @@ static char *path_in(const char *folder, const char *name)
     return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
 }
 
-static int size_of(const char *folder, const char *name, unsigned long long *size)
+/* 1, 0 if there is no such file, -1 with `why` if that could not be seen. */
+static int size_of(const char *folder, const char *name, unsigned long long *size, struct reason *why)
 {
     struct stat status;
     char *path = path_in(folder, name);
-    int result = path && stat(path, &status) == 0 && S_ISREG(status.st_mode) ? 0 : -1;
-    if (result == 0)
+    int result = 0;
+    if (!path)
+        result = fail(why, "out of memory");
+    else if (stat(path, &status) < 0)
+        result = errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0 : fail_errno(why, "%s", path);
+    else if (S_ISREG(status.st_mode))
+        result = 1;
+    if (result == 1)
         *size = (unsigned long long)status.st_size;
     free(path);
     return result;
 }
 
-static int line_holds(const char *folder, const char *line)
+static int line_holds(const char *folder, const char *line, struct reason *why)
 {
     char *name;
     unsigned long long recorded = strtoull(line, &name, 10), size;
-    return name > line && *name == ' ' && size_of(folder, name + 1, &size) == 0 && size == recorded;
+    if (name == line || *name != ' ')
+        return 0;
+    int there = size_of(folder, name + 1, &size, why);
+    return there > 0 ? size == recorded : there;
 }
 
-int output_record_hash(const char *folder, char hash[HASH_HEX + 1])
+/* Reads the record: 1, 0 if there is none, -1 with `why`. */
+static int read_record(const char *folder, struct whole_file *record, struct reason *why)
+{
+    struct reason inner;
+    char *path = path_in(folder, ".record");
+    int result = !path ? fail(why, "out of memory") : whole_file_read(path, record, &inner) == 0 ? 1 : 0;
+    if (result == 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP && errno != 0) /* 0: a folder or the like has its name */
+        result = fail(why, "%s: %s", path, inner.text);
+    free(path);
+    return result;
+}
+
+int output_record_hash(const char *folder, char hash[HASH_HEX + 1], struct reason *why)
 {
     struct whole_file record = {0};
     struct hash value;
-    char *path = path_in(folder, ".record");
-    int result = path && whole_file_read(path, &record, NULL) == 0 && hash_from_hex((const char *)record.bytes, &value) == 0 ? 0 : -1;
-    if (result == 0)
+    int result = read_record(folder, &record, why);
+    if (result > 0)
+        result = hash_from_hex((const char *)record.bytes, &value) == 0;
+    if (result > 0)
         hash_to_hex(value, hash);
-    free(path);
     whole_file_free(&record);
     return result;
 }
@@ -51,7 +74,7 @@ int output_record_hash(const char *folder, char hash[HASH_HEX + 1])
 int output_record_withdraw(const char *folder)
 {
     char line[HASH_HEX + 2], *path = path_in(folder, ".record");
-    int withdrawn = path && output_record_hash(folder, line) == 0;
+    int withdrawn = path && output_record_hash(folder, line, NULL) == 1;
     if (withdrawn) {
         line[HASH_HEX] = '\n';
         withdrawn = atomic_file_put_if_changed(path, line, sizeof line - 1, NULL) == 0;
@@ -60,18 +83,17 @@ int output_record_withdraw(const char *folder)
     return withdrawn;
 }
 
-int output_record_is_current(const char *folder, const char *hash)
+int output_record_is_current(const char *folder, const char *hash, struct reason *why)
 {
     struct whole_file record = {0};
-    char *path = path_in(folder, ".record");
-    int current = path && whole_file_read(path, &record, NULL) == 0 && record.count > 0 && record.bytes[record.count - 1] == '\n';
-    int lines = 0;
+    int current = read_record(folder, &record, why), lines = 0;
+    if (current > 0)
+        current = record.count > 0 && record.bytes[record.count - 1] == '\n';
     char *rest = (char *)record.bytes;
-    for (char *line = current ? strsep(&rest, "\n") : NULL; current && line && *line; line = strsep(&rest, "\n"), lines++)
-        current = lines == 0 ? strcmp(line, hash) == 0 : line_holds(folder, line);
-    free(path);
+    for (char *line = current > 0 ? strsep(&rest, "\n") : NULL; current > 0 && line && *line; line = strsep(&rest, "\n"), lines++)
+        current = lines == 0 ? strcmp(line, hash) == 0 : line_holds(folder, line, why);
     whole_file_free(&record);
-    return current && lines > 1;
+    return current > 0 ? lines > 1 : current;
 }
 
 int output_record_write(const char *folder, const char *hash, const char *const names[], size_t count, struct reason *why)
@@ -80,15 +102,21 @@ int output_record_write(const char *folder, const char *hash, const char *const 
     text_printf(&record, "%s\n", hash);
     for (size_t i = 0; i < count; i++) {
         unsigned long long size;
-        if (size_of(folder, names[i], &size) < 0) {
-            fail_errno(why, "%s/%s: no such output", folder, names[i]);
+        int there = size_of(folder, names[i], &size, why);
+        if (there == 0)
+            fail(why, "%s/%s: no such output", folder, names[i]);
+        if (there <= 0) {
             text_free(&record);
             return -1;
         }
         text_printf(&record, "%llu %s\n", size, names[i]);
     }
     char *path = path_in(folder, ".record");
-    int result = !path || record.failed ? fail(why, "out of memory") : atomic_file_put_if_changed(path, record.bytes, record.count, why);
+    int result = !path || record.failed ? fail(why, "out of memory") : 0;
+    struct atomic_file *file = result == 0 ? atomic_file_open(path, why) : NULL;
+    if (file)
+        atomic_file_write(file, record.bytes, record.count);
+    result = file ? atomic_file_commit_synced(file, why) : -1; /* as the outputs are */
     free(path);
     text_free(&record);
     return result;

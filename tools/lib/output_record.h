@@ -10,10 +10,10 @@
 #include "hash.h"
 #include "message.h"
 
-/* The hash of the outputs that `folder` holds, or held before they were touched. 0, or -1 if there is no sound record. */
-int output_record_hash(const char *folder, char hash[HASH_HEX + 1]);
-/* 1 if `folder` holds the complete outputs of `hash` (hexadecimal), else 0. */
-int output_record_is_current(const char *folder, const char *hash);
+/* The hash of the outputs that `folder` holds, or held before they were touched. 1, 0 if there is no sound record, -1 with `why` if it could not be read. */
+int output_record_hash(const char *folder, char hash[HASH_HEX + 1], struct reason *why) __attribute__((warn_unused_result));
+/* 1 if `folder` holds the complete outputs of `hash` (hexadecimal), else 0; -1 with `why` if that could not be seen. */
+int output_record_is_current(const char *folder, const char *hash, struct reason *why) __attribute__((warn_unused_result));
 /* Takes back that the outputs are complete, so that the next build makes them again; the hash stays. Returns 1 if there was anything to take back. */
 int output_record_withdraw(const char *folder);
 /* Writes the record of these files, which must be in `folder`. 0, or -1 with `why`. */

@@ -1,5 +1,6 @@
 #include "plan_record.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,7 +73,7 @@ static int read_setting(struct reading *reading, const char *cursor, struct reas
     size_t at[3];
     for (int i = 0; i < 3; i++)
         if (*cursor == ']' || !json_next_element(&cursor, &span) || !(at[i] = keep(reading, span)))
-            return fail(why, "a setting that is none");
+            return fail(why, reading->texts.failed ? "out of memory" : "a setting that is none");
     if (record->setting_count == reading->capacity) {
         size_t capacity = reading->capacity ? reading->capacity * 2 : 32;
         struct plan_setting *settings = reallocarray(record->settings, capacity, sizeof *settings);
@@ -106,9 +107,11 @@ static int read_head(struct reading *reading, const char *cursor, struct reason 
             reading->shards = (size_t)strtoull(value.text, NULL, 10);
         else if (json_string_is(key, "settings") && *value.text == '[')
             for (const char *settings = value.text; json_next_element(&settings, &element);)
-                if (*element.text != '[' || read_setting(reading, element.text, why) < 0)
-                    return fail(why, "a setting that is none");
+                if (*element.text != '[' ? fail(why, "a setting that is none") < 0 : read_setting(reading, element.text, why) < 0)
+                    return -1;
     }
+    if (reading->texts.failed)
+        return fail(why, "out of memory");
     return known && reading->tok && reading->emb && reading->piece ? 0 : fail(why, "not a plan of this version");
 }
 
@@ -177,9 +180,11 @@ int plan_record_read(const char *path, struct plan_record *record, struct reason
     struct reading reading = {.record = record};
     struct reason inner;
     *record = (struct plan_record){0};
-    int result = whole_file_read(path, &file, &inner);
-    if (result == 0)
+    int result = whole_file_read(path, &file, &inner), error = errno;
+    if (result == 0) {
         result = read_record(&reading, &file, &inner);
+        error = result < 0 && is_out_of_memory(&inner) ? ENOMEM : 0;
+    }
     whole_file_free(&file);
     if (result == 0) {
         settle_texts(&reading);
@@ -187,7 +192,9 @@ int plan_record_read(const char *path, struct plan_record *record, struct reason
     }
     text_free(&reading.texts);
     plan_record_free(record);
-    return fail(why, "%s: %s", path, inner.text);
+    fail(why, "%s: %s", path, inner.text);
+    errno = error;
+    return -1;
 }
 
 void plan_record_free(struct plan_record *record)

@@ -1,5 +1,6 @@
 #include "progress.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -61,9 +62,12 @@ static struct counters *map_counters(const char *path, int writable)
         return NULL;
     struct stat status;
     void *address = MAP_FAILED;
+    errno = 0;
     if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == (off_t)sizeof(struct counters))
         address = mmap(NULL, sizeof(struct counters), PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, descriptor, 0);
+    int error = errno;
     close(descriptor);
+    errno = error;
     if (address == MAP_FAILED)
         return NULL;
     struct counters *counters = address;

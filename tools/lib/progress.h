@@ -36,7 +36,7 @@ struct progress_figures {
     double busy_seconds[PROGRESS_STAGES];                         /* in this run, summed over the processes */
     double expected[PROGRESS_STAGES];                             /* as started */
 };
-int progress_read(const char *path, struct progress_figures *figures);
+int progress_read(const char *path, struct progress_figures *figures); /* -1: errno is the system's reason, 0 where what is there is none */
 
 /* Items a second that the whole run makes while it is busy with a stage: one process's speed times the processes at work on average. Copied items count for nothing. 0: none done yet. */
 double progress_speed(const struct progress_figures *figures, enum progress_stage stage);

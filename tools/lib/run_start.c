@@ -8,16 +8,43 @@
 #include "shard_cache.h"
 #include "stage_survey.h"
 
+static struct stage stage_of(const char *work, const struct plan_record *plan, enum shard_kind kind)
+{
+    return (struct stage){.kind = kind, .work = work, .signature = kind == SHARD_OF_MIDI ? plan->tok : plan->emb};
+}
+
+/* [plan->shard_count]; NULL with `why`. */
+static struct stage_shard *shards_of(const struct plan_record *plan, enum shard_kind kind, struct reason *why)
+{
+    struct stage_shard *shards = calloc(plan->shard_count + 1, sizeof *shards);
+    if (!shards)
+        fail(why, "out of memory");
+    for (size_t i = 0; shards && i < plan->shard_count; i++)
+        shards[i] = (struct stage_shard){kind == SHARD_OF_MIDI ? plan->shards[i].midi : plan->shards[i].text, plan->shards[i].pairs};
+    return shards;
+}
+
+int run_keep(const char *work, const struct plan_record *plan, struct reason *why)
+{
+    for (int kind = 0; shard_cache_folder() && kind < SHARD_KINDS; kind++) {
+        struct stage stage = stage_of(work, plan, (enum shard_kind)kind);
+        struct stage_shard *shards = shards_of(plan, (enum shard_kind)kind, why);
+        if (!shards)
+            return -1;
+        shard_cache_exchange(&stage, shards, plan->shard_count, 0);
+        free(shards);
+    }
+    return 0;
+}
+
 static int survey_stage(const char *work, const struct plan_record *plan, enum shard_kind kind, struct known_shards *known, struct survey *survey,
                         struct reason *why)
 {
-    struct stage stage = {.kind = kind, .work = work, .signature = kind == SHARD_OF_MIDI ? plan->tok : plan->emb};
-    struct stage_shard *shards = calloc(plan->shard_count + 1, sizeof *shards);
+    struct stage stage = stage_of(work, plan, kind);
+    struct stage_shard *shards = shards_of(plan, kind, why);
     if (!shards)
-        return fail(why, "out of memory");
-    for (size_t i = 0; i < plan->shard_count; i++)
-        shards[i] = (struct stage_shard){kind == SHARD_OF_MIDI ? plan->shards[i].midi : plan->shards[i].text, plan->shards[i].pairs};
-    size_t taken = shard_cache_exchange(&stage, shards, plan->shard_count);
+        return -1;
+    size_t taken = shard_cache_exchange(&stage, shards, plan->shard_count, 1);
     if (taken > 0)
         message(MESSAGE_INFO, shard_cache_folder(), "%zu finished %s shards taken from the cache", taken, kind == SHARD_OF_MIDI ? "MIDI" : "text");
     int result = stage_survey(&stage, shards, plan->shard_count, known, survey, why);

@@ -11,4 +11,7 @@
 int run_start(const char *work, const char *input, const char *outputs, const struct plan_record *plan, struct known_shards *known, int anew,
               struct reason *why) __attribute__((warn_unused_result));
 
+/* What there is to a build whose outputs are complete: where a cache is used, it gets the finished shards that it lacks. 0, or -1 with `why`. */
+int run_keep(const char *work, const struct plan_record *plan, struct reason *why) __attribute__((warn_unused_result));
+
 #endif

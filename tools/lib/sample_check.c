@@ -102,7 +102,9 @@ int sample_check(enum shard_kind kind, const char *command, const char *work, co
     if (result == 0)
         result = make(command, list, out, why);
     if (result == 0)
-        result = (shard = shard_open(out, shard_format(kind), why)) && shard_items(shard) == count ? 0 : -1;
+        result = (shard = shard_open(out, shard_format(kind), why)) ? 0 : -1;
+    if (result == 0 && shard_items(shard) != count)
+        result = fail(why, "%s: %zu items instead of the %zu of the sample", out, shard_items(shard), count);
     for (size_t i = 0; result == 0 && i < count; i++)
         if (shard_item_error(shard, i)) {
             fail(why, "a record is of an item that cannot be processed: %s", shard_item_error(shard, i));

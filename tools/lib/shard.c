@@ -148,8 +148,9 @@ static int read_item(struct shard *shard, struct json_span object, struct reason
             keyed = value.length == HASH_HEX + 2 && hash_from_hex(value.text + 1, &item->key) == 0;
         if (json_string_is(key, "error") && !item->error) {
             struct text_buffer error = {0};
-            if (json_decode_string(value, &error) < 0 || error.failed)
-                return fail(why, "damaged: an item's error is no text");
+            int is_text = json_decode_string(value, &error) == 0;
+            if (!is_text || error.failed)
+                return fail(why, is_text ? "out of memory" : "damaged: an item's error is no text");
             item->error = error.bytes;
         }
     }

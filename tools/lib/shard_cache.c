@@ -66,8 +66,11 @@ static const char *relative_name(const char *path)
 static int has_entry(const char *entry)
 {
     struct stat status;
-    if (lstat(entry, &status) < 0)
+    if (lstat(entry, &status) < 0) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            message(MESSAGE_WARNING, entry, "cannot be looked at in the cache: %s", strerror(errno));
         return 0;
+    }
     if (S_ISREG(status.st_mode))
         return 1;
     if (remove(entry) == 0)
@@ -114,7 +117,7 @@ static void drop(const char *entry, const struct reason *why)
     free(aside);
 }
 
-static int take(const char *entry, const char *path, const char *format)
+static int take_entry(const char *entry, const char *path, const char *format)
 {
     struct reason why;
     struct shard *shard = shard_open(entry, format, &why);
@@ -133,7 +136,7 @@ static int take(const char *entry, const char *path, const char *format)
     return 1;
 }
 
-size_t shard_cache_exchange(const struct stage *stage, const struct stage_shard *shards, size_t count)
+size_t shard_cache_exchange(const struct stage *stage, const struct stage_shard *shards, size_t count, int take)
 {
     const char *cache = shard_cache_folder();
     struct reason why;
@@ -145,8 +148,8 @@ size_t shard_cache_exchange(const struct stage *stage, const struct stage_shard 
         char *path = shard_file(stage->work, stage->kind, stage->signature, shards[i].name);
         char *entry = shard_file(cache, stage->kind, stage->signature, shards[i].name);
         int finished = path && access(path, F_OK) == 0;
-        if (path && entry && !finished && has_entry(entry)) {
-            taken += (size_t)take(entry, path, shard_format(stage->kind));
+        if (path && entry && !finished && take && has_entry(entry)) {
+            taken += (size_t)take_entry(entry, path, shard_format(stage->kind));
         } else if (path && entry && finished && writable && keep(path, entry, &why) < 0) {
             message(MESSAGE_WARNING, path, "neither this nor any other finished shard is kept in the cache: %s", why.text);
             writable = 0;

@@ -20,8 +20,8 @@ const char *shard_cache_folder(void);
 /* Keeps the finished shard `path`, …/tok/<signature>/<name>.tok. Does nothing without a cache, or for a file with another kind of path. */
 void shard_cache_keep(const char *path);
 
-/* What the cache has of the stage's missing shards is put into place, and what it lacks of the finished ones is kept. Returns how many shards were
- * taken. */
-size_t shard_cache_exchange(const struct stage *stage, const struct stage_shard *shards, size_t count);
+/* What the cache lacks of the stage's finished shards is kept, and, where `take` is set, what it has of the missing ones is put into place. Returns how many shards
+ * were taken. */
+size_t shard_cache_exchange(const struct stage *stage, const struct stage_shard *shards, size_t count, int take);
 
 #endif

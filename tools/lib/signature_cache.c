@@ -46,6 +46,8 @@ static int hash_folder(struct stat_index *index, const char *folder, int levels,
                     result = hash_file(index, path, contents, why);
                 else if (S_ISDIR(status.st_mode) && levels > 0)
                     result = hash_folder(index, path, levels - 1, contents, why);
+            } else if (errno != ENOENT && errno != ELOOP) { /* those are links that lead nowhere */
+                result = fail_errno(why, "%s", path);
             }
         }
         free(path);
@@ -58,7 +60,9 @@ static int hash_folder(struct stat_index *index, const char *folder, int levels,
 static int hash_path(struct stat_index *index, const char *path, struct text_buffer *contents, struct reason *why)
 {
     struct stat status;
-    return stat(path, &status) == 0 && S_ISDIR(status.st_mode) ? hash_folder(index, path, 2, contents, why) : hash_file(index, path, contents, why);
+    if (stat(path, &status) < 0)
+        return fail_errno(why, "%s", path);
+    return S_ISDIR(status.st_mode) ? hash_folder(index, path, 2, contents, why) : hash_file(index, path, contents, why);
 }
 
 int signature_contents(struct stat_index *index, const char *path, struct hash *contents, struct reason *why)

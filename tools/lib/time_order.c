@@ -55,21 +55,43 @@ void time_order_sort(struct time_order *order, size_t count)
         memcpy(order->items, from, count * sizeof *from);
 }
 
-int time_order_structs(struct time_order *order, void *structs, size_t count, size_t size, struct reason *why)
+/* Inlined for each size, so that a struct is moved in a few instructions. */
+static inline __attribute__((always_inline)) void sort_structs(struct time_order *order, char *structs, size_t count, size_t size)
 {
-    if (count < 2)
-        return 0;
-    if (time_order_room(order, count, why) < 0 || GROW(order->copy, order->copy_capacity, count * size, why) < 0)
-        return -1;
     for (size_t i = 0; i < count; i++) {
         uint32_t time;
-        memcpy(&time, (char *)structs + i * size, sizeof time);
+        memcpy(&time, structs + i * size, sizeof time);
         order->items[i] = (struct timed){time, (uint32_t)i};
     }
     time_order_sort(order, count);
     memcpy(order->copy, structs, count * size);
     for (size_t i = 0; i < count; i++)
-        memcpy((char *)structs + i * size, order->copy + order->items[i].value * size, size);
+        memcpy(structs + i * size, order->copy + order->items[i].value * size, size);
+}
+
+static int structs_in_order(const char *structs, size_t count, size_t size)
+{
+    uint32_t latest = 0, time;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(&time, structs + i * size, sizeof time);
+        if (time < latest)
+            return 0;
+        latest = time;
+    }
+    return 1;
+}
+
+int time_order_structs(struct time_order *order, void *structs, size_t count, size_t size, struct reason *why)
+{
+    if (count < 2 || structs_in_order(structs, count, size))
+        return 0;
+    if (time_order_room(order, count, why) < 0 || GROW(order->copy, order->copy_capacity, count * size, why) < 0)
+        return -1;
+    switch (size) {
+    case 12: sort_structs(order, structs, count, 12); break;
+    case 20: sort_structs(order, structs, count, 20); break;
+    default: sort_structs(order, structs, count, size); break;
+    }
     return 0;
 }
 

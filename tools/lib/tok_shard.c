@@ -5,11 +5,21 @@
 
 #include "grow.h"
 
+static size_t columns_of(const struct tok_shard *shard)
+{
+    return shard->columns > 0 ? (size_t)shard->columns : 1;
+}
+
+static int64_t rows_of(const struct tok_shard *shard)
+{
+    return (int64_t)(shard->tokens.count / columns_of(shard));
+}
+
 int tok_shard_end_sequence(struct tok_shard *shard, struct reason *why)
 {
     if (GROW(shard->sequence_ends, shard->sequence_capacity, shard->sequences + 1, why) < 0)
         return -1;
-    shard->sequence_ends[shard->sequences++] = (int64_t)shard->tokens.count;
+    shard->sequence_ends[shard->sequences++] = rows_of(shard);
     return 0;
 }
 
@@ -18,7 +28,7 @@ static int end_item(struct tok_shard *shard, struct reason *why)
     if (GROW(shard->item_ends, shard->end_capacity, shard->items + 1, why) < 0 ||
         GROW(shard->item_sequences, shard->item_sequence_capacity, shard->items + 1, why) < 0)
         return -1;
-    shard->item_ends[shard->items] = (int64_t)shard->tokens.count;
+    shard->item_ends[shard->items] = rows_of(shard);
     shard->item_sequences[shard->items++] = (int64_t)shard->sequences;
     return shard->records.failed ? fail(why, "out of memory") : 0;
 }
@@ -33,26 +43,26 @@ int tok_shard_end_item(struct tok_shard *shard, struct hash key, const char *rec
     return end_item(shard, why);
 }
 
-/* Appends the tokens of `from` in [begin, end) as one sequence. */
+/* Appends the rows of `from` in [begin, end) as one sequence. */
 static int copy_sequence(struct tok_shard *shard, const int32_t *from, int64_t begin, int64_t end, struct reason *why)
 {
     struct token_list *tokens = &shard->tokens;
-    size_t count = (size_t)(end - begin);
+    size_t columns = columns_of(shard), count = (size_t)(end - begin) * columns;
     if (GROW(tokens->ids, tokens->capacity, tokens->count + count, why) < 0)
         return -1;
     if (count > 0)
-        memcpy(tokens->ids + tokens->count, from + begin, count * sizeof *from);
+        memcpy(tokens->ids + tokens->count, from + (size_t)begin * columns, count * sizeof *from);
     tokens->count += count;
     return tok_shard_end_sequence(shard, why);
 }
 
 int tok_shard_copy_item(struct tok_shard *shard, const struct shard *from, size_t item, int by_sequence, struct reason *why)
 {
-    uint64_t shape[2];
-    const int32_t *ids = shard_tensor(from, "ids", SHARD_I32, shape);
+    uint64_t shape[2], ids_shape[2];
+    const int32_t *ids = shard_tensor(from, "ids", SHARD_I32, ids_shape);
     const int64_t *ends = shard_tensor(from, by_sequence ? "sequence_offsets" : "offsets", SHARD_I64, shape);
     const int64_t *item_sequences = by_sequence ? shard_tensor(from, "item_sequences", SHARD_I64, shape) : NULL;
-    if (!ids || !ends || (by_sequence && !item_sequences))
+    if (!ids || ids_shape[1] != columns_of(shard) || !ends || (by_sequence && !item_sequences))
         return fail(why, "a shard to copy from holds other tensors than its signature says");
     int64_t first = by_sequence ? item_sequences[item] : (int64_t)item, last = by_sequence ? item_sequences[item + 1] : first + 1;
     for (int64_t sequence = first; sequence < last; sequence++)
@@ -65,7 +75,7 @@ int tok_shard_copy_item(struct tok_shard *shard, const struct shard *from, size_
 
 int tok_shard_quarantine(struct tok_shard *shard, struct hash key, const char *error, struct reason *why)
 {
-    shard->tokens.count = shard->items > 0 ? (size_t)shard->item_ends[shard->items - 1] : 0;
+    shard->tokens.count = shard->items > 0 ? (size_t)shard->item_ends[shard->items - 1] * columns_of(shard) : 0;
     shard->sequences = shard->items > 0 ? (size_t)shard->item_sequences[shard->items - 1] : 0;
     struct text_buffer record = {0};
     text_add_string(&record, "\"error\":");
@@ -96,7 +106,7 @@ int tok_shard_write(struct tok_shard *shard, const char *path, const char *signa
         {"offsets", SHARD_I64, 1, {shard->items + 1, 1}, items},
         {"sequence_offsets", SHARD_I64, 1, {shard->sequences + 1, 1}, sequences},
         {"item_sequences", SHARD_I64, 1, {shard->items + 1, 1}, item_sequences},
-        {"ids", SHARD_I32, 1, {shard->tokens.count, 1}, shard->tokens.ids},
+        {"ids", SHARD_I32, columns_of(shard) > 1 ? 2 : 1, {(uint64_t)rows_of(shard), columns_of(shard)}, shard->tokens.ids},
     };
     if (!by_sequence)
         tensors[1] = tensors[3];
@@ -112,6 +122,7 @@ int tok_shard_write(struct tok_shard *shard, const char *path, const char *signa
 void tok_shard_free(struct tok_shard *shard)
 {
     free(shard->tokens.ids);
+    free(shard->tokens.times);
     free(shard->item_ends);
     free(shard->sequence_ends);
     free(shard->item_sequences);

@@ -7,16 +7,17 @@
 
 #include "hash.h"
 #include "message.h"
-#include "remi.h"
 #include "shard.h"
 #include "text_buffer.h"
+#include "token_list.h"
 
 #define TOK_FORMAT "reprise tok 1"
 
 struct tok_shard {
     struct token_list tokens;
-    int64_t *item_ends;      /* [items]: into the tokens */
-    int64_t *sequence_ends;  /* [sequences]: into the tokens */
+    int columns;             /* ids of a token; 0 is taken for 1. Set it first */
+    int64_t *item_ends;      /* [items]: into the tokens, row by row */
+    int64_t *sequence_ends;  /* [sequences]: likewise */
     int64_t *item_sequences; /* [items]: where an item's sequences end, in sequence_ends */
     size_t items, sequences;
     size_t end_capacity, sequence_capacity, item_sequence_capacity;

@@ -102,7 +102,8 @@ int token_model_encode(struct token_model *self, const char *piece, size_t bytes
     const size_t count = ids->count - before;
     if (count <= PIECE_CACHE_IDS) {
         *place = (struct cached_piece){.key = key, .bytes = (uint16_t)bytes, .count = (uint16_t)count};
-        memcpy(place->ids, ids->ids + before, count * sizeof *place->ids);
+        if (count)
+            memcpy(place->ids, ids->ids + before, count * sizeof *place->ids);
     }
     return 0;
 }

@@ -59,11 +59,13 @@ static int add_shard(struct wanted_items *wanted, const char *work, const struct
          *pairs_path = list_file(work, names->piece, "pairs");
     struct item_list list = {0};
     struct pair_list *pairs = NULL;
-    int result = shard && items && pairs_path ? 0 : fail(why, "out of memory");
+    int result = shard && items && pairs_path ? 0 : fail(why, "out of memory"), finished = result == 0 ? is_there(shard, why) : -1;
+    if (finished < 0)
+        result = -1;
     if (result == 0)
         result = item_list_read(items, &list, why);
     if (result == 0)
-        result = (pairs = pair_list_open(pairs_path, why)) ? add_list(wanted, &list, pairs, kind, access(shard, F_OK) == 0, why) : -1;
+        result = (pairs = pair_list_open(pairs_path, why)) ? add_list(wanted, &list, pairs, kind, finished, why) : -1;
     pair_list_close(pairs);
     item_list_free(&list);
     free(shard);

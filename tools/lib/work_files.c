@@ -1,6 +1,8 @@
 #include "work_files.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 const char *shard_ending(enum shard_kind kind)
 {
@@ -32,4 +34,13 @@ char *list_file(const char *work, struct hash name, const char *ending)
     char hex[HASH_HEX + 1], *path = NULL;
     hash_to_hex(name, hex);
     return asprintf(&path, "%s/plan/%s.%s", work, hex, ending) < 0 ? NULL : path;
+}
+
+int is_there(const char *path, struct reason *why)
+{
+    if (!path)
+        return fail(why, "out of memory");
+    if (access(path, F_OK) == 0)
+        return 1;
+    return errno == ENOENT || errno == ENOTDIR ? 0 : fail_errno(why, "%s", path);
 }

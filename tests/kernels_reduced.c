@@ -1,0 +1,231 @@
+/* Compares the kernels in reduced precision, on every instruction set of this machine, with a plain reference in double precision, over random ragged shapes, and checks
+ * that a row's bits depend on that row alone. The error allowed is what rounding to bf16 or 8 bits must cost; a kernel that is wrong is wrong by far more. */
+#include "../kernels/cpu/reduced.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int failures;
+
+static double uniform(void) /* -1 .. 1, the same on every machine */
+{
+    static uint64_t state = 88172645463325252u;
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    return (double)(state >> 11) / 4503599627370496.0 - 1;
+}
+
+static size_t pick(size_t least, size_t most)
+{
+    return least + (size_t)((uniform() + 1) / 2 * (double)(most - least + 1)) % (most - least + 1);
+}
+
+static void *room(size_t bytes)
+{
+    void *memory = aligned_alloc(64, (bytes + 127) / 64 * 64);
+    if (!memory)
+        exit(2);
+    return memset(memory, 0, bytes);
+}
+
+static float *make(size_t count, double size)
+{
+    float *values = room(count * sizeof *values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)(size * uniform());
+    return values;
+}
+
+static void report(const char *kernels, const char *what, double error, double allowed)
+{
+    const int bad = !(error <= allowed);
+    failures += bad;
+    printf("%-12s %-32s largest error %.2e, allowed %.0e%s\n", kernels, what, error, allowed, bad ? "  TOO LARGE" : "");
+}
+
+static double larger(double a, double b)
+{
+    return isnan(b) || b > a ? b : a;
+}
+
+static struct operand make_operand(const struct reduced *kernels, size_t rows, size_t width)
+{
+    const size_t stride = (width * kernels->value_bytes + 63) / 64 * 64 + 64;
+    return (struct operand){room(rows * stride), stride, room(rows * sizeof(float)), room(rows * sizeof(float)), room(width * sizeof(float))};
+}
+
+static void free_operand(struct operand *operand)
+{
+    free(operand->values), free(operand->scale), free(operand->zero), free(operand->row);
+}
+
+static struct reduced_linear make_layer(const struct reduced *kernels, size_t inputs, size_t outputs, const float *weights, const float *bias)
+{
+    const size_t wide = (outputs + kernels->panel - 1) / kernels->panel * kernels->panel;
+    struct reduced_linear layer = {inputs, outputs, room(wide * (inputs + kernels->group) * kernels->value_bytes), make(wide, 0), make(wide, 0), make(wide, 0)};
+    const size_t cut = outputs / 3; /* in two parts, as queries, keys and values are */
+    if (kernels->pack(&layer, weights, 0, cut) < 0 || kernels->pack(&layer, weights + cut * inputs, cut, outputs - cut) < 0)
+        exit(2);
+    memcpy(layer.bias, bias, outputs * sizeof *bias);
+    return layer;
+}
+
+static double exact(const float *x, const float *weights, const float *bias, size_t inputs, size_t output)
+{
+    double sum = (double)bias[output];
+    for (size_t p = 0; p < inputs; p++)
+        sum += (double)x[p] * (double)weights[output * inputs + p];
+    return sum;
+}
+
+/* y [rows, outputs] of a layer, x given in f32. */
+static void run_linear(const struct reduced *kernels, const struct reduced_linear *layer, enum linear_then then, size_t rows, const float *x, size_t x_stride, float *y,
+                       size_t y_stride)
+{
+    struct operand operand = make_operand(kernels, rows, layer->inputs);
+    kernels->convert(rows, layer->inputs, x, x_stride, &operand);
+    kernels->linear(layer, then, rows, &operand, y, y_stride);
+    free_operand(&operand);
+}
+
+/* The error in units of the result's standard deviation, for x and weights uniform in -1 .. 1: sqrt(inputs) / 3. */
+static double check_linear_shape(const struct reduced *kernels, enum linear_then then, size_t rows, size_t inputs, size_t outputs, int *same_bits)
+{
+    const size_t x_stride = inputs + pick(0, 20), y_stride = outputs + pick(0, 20);
+    float *weights = make(inputs * outputs, 1), *bias = make(outputs, 1), *x = make(rows * x_stride, 1), *y = make(rows * y_stride, 1);
+    float *before = make(rows * y_stride, 0), *alone = make(outputs, 0);
+    struct reduced_linear layer = make_layer(kernels, inputs, outputs, weights, bias);
+    double error = 0;
+    memcpy(before, y, rows * y_stride * sizeof *y);
+    run_linear(kernels, &layer, then, rows, x, x_stride, y, y_stride);
+    for (size_t i = 0; i < rows; i++) {
+        memcpy(alone, before + i * y_stride, outputs * sizeof *alone);
+        run_linear(kernels, &layer, then, 1, x + i * x_stride, x_stride, alone, y_stride);
+        *same_bits &= memcmp(alone, y + i * y_stride, outputs * sizeof *alone) == 0;
+        *same_bits &= memcmp(y + i * y_stride + outputs, before + i * y_stride + outputs, (y_stride - outputs) * sizeof *y) == 0; /* not ours */
+        for (size_t o = 0; o < outputs; o++) {
+            const double wanted = exact(x + i * x_stride, weights, bias, inputs, o) + (then == LINEAR_ADD ? (double)before[i * y_stride + o] : 0);
+            error = larger(error, fabs((double)y[i * y_stride + o] - wanted) / (sqrt((double)inputs) / 3));
+        }
+    }
+    free(weights), free(bias), free(x), free(y), free(before), free(alone);
+    free(layer.weights), free(layer.bias), free(layer.scale), free(layer.sums);
+    return error;
+}
+
+/* Two layers with GELU between them, as a feed-forward block is. */
+static double check_gelu_shape(const struct reduced *kernels, size_t rows, size_t inputs, size_t wide, size_t outputs)
+{
+    float *up = make(inputs * wide, 1.5 / sqrt((double)inputs)), *up_bias = make(wide, 1), *down = make(wide * outputs, 1), *down_bias = make(outputs, 1);
+    float *x = make(rows * inputs, 2), *scratch = make(rows * wide, 0), *y = make(rows * outputs, 0), *between = make(wide, 0);
+    struct reduced_linear first = make_layer(kernels, inputs, wide, up, up_bias), second = make_layer(kernels, wide, outputs, down, down_bias);
+    struct operand operand = make_operand(kernels, rows, inputs), middle = make_operand(kernels, rows, wide);
+    double error = 0;
+    kernels->convert(rows, inputs, x, inputs, &operand);
+    kernels->linear_gelu(&first, rows, &operand, scratch, wide, &middle);
+    kernels->linear(&second, LINEAR_STORE, rows, &middle, y, outputs);
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t o = 0; o < wide; o++) {
+            const double u = exact(x + i * inputs, up, up_bias, inputs, o);
+            between[o] = (float)(u * 0.5 * erfc(-u / sqrt(2)));
+        }
+        for (size_t o = 0; o < outputs; o++)
+            error = larger(error, fabs((double)y[i * outputs + o] - exact(between, down, down_bias, wide, o)) / sqrt((double)wide));
+    }
+    free(up), free(up_bias), free(down), free(down_bias), free(x), free(scratch), free(y), free(between);
+    free(first.weights), free(first.bias), free(first.scale), free(first.sums);
+    free(second.weights), free(second.bias), free(second.scale), free(second.sums);
+    free_operand(&operand), free_operand(&middle);
+    return error;
+}
+
+static void check_linear(const struct reduced *kernels, const char *name, double allowed)
+{
+    int same_bits = 1;
+    double store = 0, add = 0, gelu = 0;
+    for (size_t rows = 1; rows <= 31; rows += 2) {
+        store = larger(store, check_linear_shape(kernels, LINEAR_STORE, rows, pick(1, 300), pick(1, 150), &same_bits));
+        add = larger(add, check_linear_shape(kernels, LINEAR_ADD, rows, pick(1, 300), pick(1, 150), &same_bits));
+        gelu = larger(gelu, check_gelu_shape(kernels, rows, pick(8, 100), pick(8, 300), pick(1, 70)));
+    }
+    store = larger(store, check_linear_shape(kernels, LINEAR_STORE, 30, 1536, 64, &same_bits));
+    report(name, "linear", store, allowed);
+    report(name, "linear, residual", add, allowed);
+    report(name, "linear, gelu, linear", gelu, allowed);
+    report(name, "linear: bits of a row alone", !same_bits, 0);
+}
+
+static void check_layer_norm(const struct reduced *kernels, const char *name)
+{
+    double error = 0;
+    for (size_t width = 8; width <= 400; width += pick(20, 60)) {
+        float *x = make(3 * width, 1), *before = make(3 * width, 0), *gain = make(width, 1), *bias = make(width, 1);
+        struct operand operand = make_operand(kernels, 3, width);
+        memcpy(before, x, 3 * width * sizeof *x);
+        kernels->layer_norm(3, width, x, width, gain, bias, 1e-12f, &operand);
+        for (size_t i = 0; i < 3; i++) {
+            const float *row = before + i * width;
+            double mean = 0, variance = 0;
+            for (size_t j = 0; j < width; j++)
+                mean += (double)row[j] / (double)width;
+            for (size_t j = 0; j < width; j++)
+                variance += ((double)row[j] - mean) * ((double)row[j] - mean) / (double)width;
+            for (size_t j = 0; j < width; j++)
+                error = larger(error, fabs(((double)row[j] - mean) / sqrt(variance) * (double)gain[j] + (double)bias[j] - (double)x[i * width + j]));
+        }
+        free(x), free(before), free(gain), free(bias);
+        free_operand(&operand);
+    }
+    report(name, "layer norm", error, 2e-5);
+}
+
+/* Against attention in f32, which kernels_check compares with a reference. Values lie in -1 .. 1, and so does what comes out. */
+static void check_attention(const struct reduced *kernels, const struct kernels *f32, const char *name)
+{
+    double error = 0;
+    int same_bits = 1;
+    for (size_t tokens = 1; tokens <= 80; tokens += pick(1, 6)) {
+        struct attention text = {.tokens = tokens, .heads = pick(1, 3), .head_size = pick(1, 80), .query = pick(0, tokens - 1), .reach = tokens + pick(0, 9)};
+        const size_t width = text.heads * text.head_size;
+        float *qkv = make(tokens * 3 * width, 1), *bias = make(text.heads * (2 * text.reach - 1), 3), *context = make(tokens * width, 1), *wanted = make(tokens * width, 1);
+        float *scratch = make(kernels->attention_scratch(tokens, text.head_size), 1e30), *scratch32 = make(f32->attention_scratch(tokens, text.head_size), 1), *one = make(width, 1);
+        text.queries = pick(1, tokens - text.query);
+        text.bias = tokens % 2 ? bias : NULL;
+        kernels->attention(&text, qkv, 3 * width, context, width, scratch);
+        f32->attention(&text, qkv, 3 * width, wanted, width, scratch32);
+        for (size_t i = 0; i < text.queries * width; i++)
+            error = larger(error, fabs((double)context[i] - (double)wanted[i]));
+        for (size_t i = 0; i < text.queries; i++) {
+            struct attention alone = text;
+            alone.query += i;
+            alone.queries = 1;
+            kernels->attention(&alone, qkv, 3 * width, one, width, scratch);
+            same_bits &= memcmp(one, context + i * width, width * sizeof *one) == 0;
+        }
+        free(qkv), free(bias), free(context), free(wanted), free(scratch), free(scratch32), free(one);
+    }
+    report(name, "attention", error, 1e-2);
+    report(name, "attention: bits of a query alone", !same_bits, 0);
+}
+
+int main(void)
+{
+    static const char *const sets[] = {"avx512", "avx2"};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+        for (int wanted = PRECISION_BF16; wanted < PRECISIONS; wanted++) {
+            struct reduced kernels;
+            struct reason why;
+            char name[64];
+            setenv("KERNELS", sets[i], 1);
+            const struct kernels *f32 = kernels_choose(&why);
+            if (!f32 || !reduced_choose((enum precision)wanted, &kernels) || kernels.precision != (enum precision)wanted)
+                continue;
+            snprintf(name, sizeof name, "%s %s", precision_name(kernels.precision), sets[i]);
+            check_linear(&kernels, name, kernels.precision == PRECISION_BF16 ? 2e-2 : 1e-1);
+            check_layer_norm(&kernels, name);
+            check_attention(&kernels, f32, name);
+        }
+    return failures ? 1 : 0;
+}
