@@ -179,7 +179,7 @@ static void set_sizes(struct forward *forward, const struct cuda_model *model, c
     forward->poolings.skipped = (int)model->skipped;
     forward->poolings.count = (int)model->poolings;
     for (size_t i = 0; i < model->poolings; i++)
-        forward->poolings.mode[i] = modes[model->pooling[i]];
+        forward->poolings.mode[i] = (int)modes[model->pooling[i]];
 }
 
 static int create_slot(struct slot *slot, struct reason *why)
