@@ -378,7 +378,7 @@ int main(int argc, char **argv)
         return result;
     if (tokenizer_options_load(&options, &work.tokenizer, &why) < 0 || trained_encoder_open(&work.trained, options.config, &work.tokenizer, &why) < 0) {
         free_work(&work);
-        return usage_error("%s", why.text);
+        return tokenizer_options_report(&why);
     }
     work.shard.columns = work.tokenizer.config.tokenization == AMT ? 1 : work.tokenizer.vocabulary.column_count;
     result = print_signature ? print_signature_of(&work) : run(&work, &options, reuse, argc - optind, argv + optind);

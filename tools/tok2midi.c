@@ -94,7 +94,7 @@ static int convert(struct work *work, const struct settings *settings, const cha
     struct reason why;
     if (tokenizer_options_load(&settings->tokenizer, &work->tokenizer, &why) < 0 ||
         trained_encoder_open(&work->trained, settings->tokenizer.config, &work->tokenizer, &why) < 0)
-        return usage_error("%s", why.text);
+        return tokenizer_options_report(&why);
     work->decoder = token_decoder_open(&work->tokenizer);
     if (!work->decoder) {
         message(MESSAGE_ERROR, NULL, "out of memory");

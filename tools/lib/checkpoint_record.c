@@ -31,6 +31,32 @@ int check_of_embedding(struct hash key, const float *embedding, size_t dimension
     return check_of(key, parts, 2, check);
 }
 
+/* Past the closing quotation mark of the string that begins at `at`. */
+static const char *string_end(const char *at, const char *end)
+{
+    for (at++; at < end && *at != '"'; at++)
+        at += *at == '\\';
+    return at < end ? at + 1 : end;
+}
+
+/* A value in the words that Reprise would write it in: another program may have written the file again, and escapes other characters. */
+static void add_as_written(struct text_buffer *out, struct json_span value)
+{
+    struct text_buffer decoded = {0};
+    const char *at = value.text, *end = value.text + value.length;
+    while (at < end) {
+        const char *next = *at == '"' ? string_end(at, end) : at + 1;
+        text_clear(&decoded);
+        if (*at == '"' && json_decode_string((struct json_span){at, (size_t)(next - at)}, &decoded) == 0)
+            text_add_json_string(out, decoded.count ? decoded.bytes : "", decoded.count);
+        else
+            text_add(out, at, (size_t)(next - at));
+        out->failed |= decoded.failed;
+        at = next;
+    }
+    text_free(&decoded);
+}
+
 void add_recorded_members(struct text_buffer *out, const char *object)
 {
     struct json_span key, value;
@@ -41,6 +67,6 @@ void add_recorded_members(struct text_buffer *out, const char *object)
             text_add(out, ",", 1);
         text_add(out, key.text, key.length);
         text_add(out, ":", 1);
-        text_add(out, value.text, value.length);
+        add_as_written(out, value);
     }
 }

@@ -18,6 +18,8 @@ struct tokenizer_options {
 
 /* Makes the tokenizer. 0, or -1 with `why`, which names the option. */
 int tokenizer_options_load(const struct tokenizer_options *options, struct tokenizer *tokenizer, struct reason *why) __attribute__((warn_unused_result));
+/* Reports why there is no tokenizer, and returns the exit status: 2, or 1 where only memory was short. */
+int tokenizer_options_report(const struct reason *why);
 /* Writes options->save. 0, or -1 with `why`. */
 int tokenizer_options_save(const struct tokenizer_options *options, const struct tokenizer *tokenizer, struct reason *why) __attribute__((warn_unused_result));
 
