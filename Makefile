@@ -271,7 +271,7 @@ $(PROGRAMS:%=$(B)/%): $(B)/%: $(B)/tools/%.o $(LIBRARY)
 $(TEST_PROGRAMS:%=$(B)/tests/%): $(B)/tests/%: $(B)/tests/%.o $(LIBRARY)
 $(PROGRAMS:%=$(B)/%) $(TEST_PROGRAMS:%=$(B)/tests/%):
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) $(filter %/libkernels.a,$^) $(LIBRARY) $(LIBS) -o $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $(filter %.o,$^) -Wl,--start-group $(filter %/libkernels.a,$^) $(LIBRARY) -Wl,--end-group $(LIBS) -o $@
 
 -include $(wildcard $(B)/tools/*.d $(B)/tools/lib/*.d $(B)/kernels/*.d $(B)/kernels/cpu/*.d $(B)/tests/*.d)
 

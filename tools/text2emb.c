@@ -11,29 +11,19 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "../kernels/encoder.h"
-#include "lib/atomic_file.h"
-#include "lib/gpu_batches.h"
+#include "lib/embedder.h"
 #include "lib/gpu_pipeline.h"
-#include "lib/half_floats.h"
 #include "lib/hash.h"
 #include "lib/item_guard.h"
 #include "lib/message.h"
 #include "lib/model_folder.h"
 #include "lib/numbers.h"
 #include "lib/progress.h"
-#include "lib/reuse.h"
 #include "lib/shard_files.h"
-#include "lib/text_buffer.h"
-#include "lib/text_shard.h"
-#include "lib/text_tokenizer.h"
-#include "lib/token_batch.h"
-#include "lib/whole_file.h"
+#include "lib/text_lines.h"
 
 /* To be raised whenever the same text and model give another embedding than before. */
 #define ALGORITHM 2
-
-enum { LINES_AT_A_TIME = 4096 }; /* of a text file: what is held in memory, and within which identical lines are computed once */
 
 static const char usage[] =
     "usage: text2emb --model FOLDER [options] IN OUT [IN OUT ...]\n"
@@ -199,21 +189,7 @@ static int check_operands(int count, char **operands, const struct shard_selecti
     return 0;
 }
 
-/* Everything that is kept from file to file. */
-struct embedder {
-    const struct model_folder *model;
-    struct encoder *encoder; /* NULL where only ids are wanted, or a GPU computes */
-    struct gpu_batches *gpu; /* NULL: the CPU computes */
-    size_t batch;
-    struct token_batch texts; /* of a text file */
-    float *distinct; /* [distinct texts, dimension], or the states [tokens, hidden] of all of them */
-    size_t distinct_room;
-    struct guard *guard;
-    /* for shards only */
-    const char *signature;
-    uint64_t items_before;       /* items of earlier shards of this call */
-    struct progress_items items; /* what is done of this call */
-};
+/* ---- the program ---- */
 
 static int signature_of(const struct model_folder *model, enum precision precision, char hex[HASH_HEX + 1], struct reason *why)
 {
@@ -227,291 +203,6 @@ static int signature_of(const struct model_folder *model, enum precision precisi
     hash_to_hex(hash_end(state), hex);
     return 0;
 }
-
-static void close_embedder(struct embedder *embedder)
-{
-    encoder_close(embedder->encoder);
-    token_batch_free(&embedder->texts);
-    free(embedder->distinct);
-}
-
-static int open_embedder(struct embedder *embedder, const struct options *options, const struct model_folder *model, struct reason *why)
-{
-    *embedder = (struct embedder){.model = model, .batch = options->batch};
-    if (model->result != MODEL_IDS && !(embedder->encoder = encoder_open(model, options->precision, why))) {
-        close_embedder(embedder);
-        return -1;
-    }
-    return 0;
-}
-
-/* Makes *buffer hold `rows` embeddings. */
-static int make_rows(float **buffer, size_t *room, size_t rows, size_t dimension, struct reason *why)
-{
-    if (rows <= *room)
-        return 0;
-    free(*buffer);
-    *room = 0;
-    if (!(*buffer = malloc(rows * dimension * sizeof **buffer)))
-        return fail(why, "out of memory for %zu embeddings", rows);
-    *room = rows;
-    return 0;
-}
-
-static void count_done(struct embedder *embedder, struct progress_items more)
-{
-    embedder->items.done += more.done;
-    embedder->items.quarantined += more.quarantined;
-    embedder->items.copied += more.copied;
-    guard_progress(embedder->guard, embedder->items);
-}
-
-/* The width of a row, and the number of rows before distinct text i. */
-static size_t row_width(const struct embedder *embedder)
-{
-    return embedder->model->result == MODEL_STATES ? embedder->model->hidden : embedder->model->dimension;
-}
-
-static size_t rows_before(const struct embedder *embedder, const struct token_batch *texts, size_t i)
-{
-    return embedder->model->result == MODEL_STATES ? (texts->distinct ? texts->offsets[i] : 0) : i;
-}
-
-static void note_text(void *context, const struct gpu_text *text)
-{
-    (void)context; /* the embedding is where it belongs */
-    (void)text;
-}
-
-/* The texts of a file of lines: shards go through gpu_pipeline.h. */
-static int embed_on_gpu(struct embedder *embedder, const struct token_batch *texts, struct reason *why)
-{
-    for (size_t i = 0; i < texts->distinct; i++) {
-        const struct gpu_text text = {.embedding = embedder->distinct + i * embedder->model->dimension};
-        if (gpu_batches_add(embedder->gpu, texts->ids + texts->offsets[i], texts->offsets[i + 1] - texts->offsets[i], text, why) < 0)
-            return -1;
-    }
-    return gpu_batches_run(embedder->gpu, note_text, NULL, why);
-}
-
-/* Fills embedder->distinct with what is wanted of the distinct texts, batch by batch. */
-static int embed(struct embedder *embedder, const struct token_batch *texts, int in_shard, struct reason *why)
-{
-    const size_t width = row_width(embedder);
-    const int states = embedder->model->result == MODEL_STATES;
-    if (make_rows(&embedder->distinct, &embedder->distinct_room, rows_before(embedder, texts, texts->distinct), width, why) < 0)
-        return -1;
-    if (embedder->gpu)
-        return embed_on_gpu(embedder, texts, why);
-    const size_t batch = guard_one_by_one(embedder->guard) ? 1 : embedder->batch;
-    for (size_t i = 0; i < texts->distinct; i += batch) {
-        const size_t some = texts->distinct - i < batch ? texts->distinct - i : batch;
-        size_t done = 0;
-        if (in_shard)
-            guard_begin(embedder->guard, embedder->items_before + texts->first[i], some);
-        float *rows = embedder->distinct + rows_before(embedder, texts, i) * width;
-        if ((states ? encoder_states : encoder_forward)(embedder->encoder, texts->ids, texts->offsets + i, some, rows, why) < 0)
-            return -1;
-        for (size_t j = i; j < i + some; j++)
-            done += texts->uses[j];
-        count_done(embedder, (struct progress_items){.done = done});
-    }
-    guard_begin(embedder->guard, 0, 0);
-    return 0;
-}
-
-/* ---- a shard ---- */
-
-static int embed_shard(struct embedder *embedder, const struct shard_file *file, struct reason *why)
-{
-    struct text_shard shard = {.in = file->in, .out = file->out, .first = embedder->items_before};
-    struct reuse *reuse = reuse_open(file->reuse, "reprise emb 1", embedder->signature, why);
-    if (!reuse)
-        return -1;
-    const struct text_shard_maker maker = {.model = embedder->model, .tokenizer = embedder->model->tokenizer, .signature = embedder->signature,
-                                           .reuse = reuse, .guard = embedder->guard};
-    int result = text_shard_read(&shard, &maker, why);
-    if (result == 0) {
-        count_done(embedder, shard.at_once);
-        if (embedder->encoder)
-            result = embed(embedder, &shard.texts, 1, why);
-        else /* ids are there already */
-            count_done(embedder, (struct progress_items){.done = shard.texts.texts - shard.at_once.done});
-    }
-    if (result == 0)
-        result = text_shard_write(&shard, &maker, embedder->distinct, why);
-    embedder->items_before += shard.list.count;
-    text_shard_free(&shard);
-    reuse_close(reuse);
-    return result;
-}
-
-/* ---- a text file ---- */
-
-/* The next line of a file: without its end, which is LF or CR LF. */
-struct line { const char *text; size_t bytes, number; };
-
-static int next_line(const struct whole_file *file, size_t *at, struct line *line)
-{
-    if (*at >= file->count)
-        return 0;
-    const char *text = (const char *)file->bytes + *at, *newline = memchr(text, '\n', file->count - *at);
-    *line = (struct line){text, newline ? (size_t)(newline - text) : file->count - *at, line->number + 1};
-    *at += line->bytes + (newline ? 1 : 0);
-    if (newline && line->bytes && text[line->bytes - 1] == '\r')
-        line->bytes--;
-    return 1;
-}
-
-static size_t count_lines(const struct whole_file *file)
-{
-    struct line line = {0};
-    for (size_t at = 0; next_line(file, &at, &line);)
-        ;
-    return line.number;
-}
-
-/* NumPy's format 1.0: magic, version, length of what follows, a Python dictionary, filled up with spaces to a multiple of 64. */
-static void write_npy_header(struct atomic_file *file, int bytes, size_t rows, size_t columns)
-{
-    enum { HEADER = 128, BEFORE = 10 };
-    char header[HEADER];
-    memset(header, ' ', sizeof header);
-    memcpy(header, "\x93NUMPY\1\0", 8);
-    header[8] = HEADER - BEFORE; /* little-endian, 16 bits */
-    header[9] = 0;
-    int used = snprintf(header + BEFORE, sizeof header - BEFORE, "{'descr': '<f%d', 'fortran_order': False, 'shape': (%zu, %zu), }", bytes, rows, columns);
-    header[BEFORE + used] = ' ';
-    header[HEADER - 1] = '\n';
-    atomic_file_write(file, header, sizeof header);
-}
-
-/* The next lines as token_batch_add takes them. 1, 0 at the file's end, -1 with `why`. */
-static int take_lines(struct embedder *embedder, const struct whole_file *texts, size_t *at, struct line *line, struct reason *why)
-{
-    const struct model_folder *model = embedder->model;
-    token_batch_clear(&embedder->texts);
-    while (embedder->texts.texts < LINES_AT_A_TIME && next_line(texts, at, line)) {
-        struct reason problem;
-        if (token_batch_add(&embedder->texts, model->tokenizer, model->prompt, line->text, line->bytes, model->max_tokens, &problem) != 0)
-            return fail(why, "line %zu: %s", line->number, problem.text);
-    }
-    return embedder->texts.texts > 0;
-}
-
-/* The rows that a text file becomes: lines, or their tokens. */
-static int count_rows(struct embedder *embedder, const struct whole_file *texts, size_t *rows, struct reason *why)
-{
-    struct line line = {0};
-    int more = 1;
-    *rows = 0;
-    if (embedder->model->result == MODEL_EMBEDDINGS) {
-        *rows = count_lines(texts);
-        return 0;
-    }
-    for (size_t at = 0; (more = take_lines(embedder, texts, &at, &line, why)) > 0;)
-        for (size_t i = 0; i < embedder->texts.texts; i++)
-            *rows += token_batch_tokens(&embedder->texts, i);
-    return more;
-}
-
-static void write_rows(struct embedder *embedder, struct atomic_file *file, size_t text)
-{
-    const size_t distinct = embedder->texts.distinct_of[text], first = rows_before(embedder, &embedder->texts, distinct), width = row_width(embedder);
-    const float *rows = embedder->distinct + first * width;
-    const size_t count = (rows_before(embedder, &embedder->texts, distinct + 1) - first) * width;
-    if (!embedder->model->half) {
-        atomic_file_write(file, rows, count * sizeof *rows);
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        const uint16_t half = f16_from_float(rows[i]);
-        atomic_file_write(file, &half, sizeof half);
-    }
-}
-
-static int embed_file(struct embedder *embedder, const struct whole_file *texts, struct atomic_file *file, struct reason *why)
-{
-    struct line line = {0};
-    size_t rows;
-    int more = 1;
-    if (count_rows(embedder, texts, &rows, why) < 0)
-        return -1;
-    write_npy_header(file, embedder->model->half ? 2 : 4, rows, row_width(embedder));
-    for (size_t at = 0; (more = take_lines(embedder, texts, &at, &line, why)) > 0;) {
-        if (embed(embedder, &embedder->texts, 0, why) < 0)
-            return -1;
-        for (size_t i = 0; i < embedder->texts.texts; i++)
-            write_rows(embedder, file, i);
-    }
-    return more;
-}
-
-/* A number and what is put before it, at the end of a list. */
-static void put_number(struct text_buffer *list, char before, int32_t number)
-{
-    char digits[16];
-    size_t at = sizeof digits;
-    uint32_t rest = (uint32_t)number;
-    do
-        digits[--at] = (char)('0' + rest % 10);
-    while (rest /= 10);
-    digits[--at] = before;
-    text_add(list, digits + at, sizeof digits - at);
-}
-
-static int ids_of_file(struct embedder *embedder, const struct whole_file *texts, struct atomic_file *file, struct reason *why)
-{
-    const size_t most = embedder->model->max_tokens;
-    int32_t *ids = malloc(most * sizeof *ids);
-    struct text_buffer list = {0}, prompted = {0};
-    struct line line = {0};
-    int result = ids ? 0 : fail(why, "out of memory");
-    for (size_t at = 0; result == 0 && next_line(texts, &at, &line);) {
-        struct reason problem;
-        text_clear(&prompted);
-        text_add_string(&prompted, embedder->model->prompt);
-        text_add(&prompted, line.text, line.bytes);
-        if (prompted.failed) {
-            result = fail(why, "out of memory");
-            break;
-        }
-        const long count = text_tokenizer_encode(embedder->model->tokenizer, prompted.bytes, prompted.count, most, ids, &problem);
-        if (count < 0)
-            result = fail(why, "line %zu: %s", line.number, problem.text);
-        text_clear(&list);
-        for (long i = 0; i < count; i++)
-            put_number(&list, i ? ',' : '[', ids[i]);
-        text_add_string(&list, count ? "]\n" : "[]\n");
-        if (list.failed)
-            result = fail(why, "out of memory");
-        else
-            atomic_file_write(file, list.bytes, list.count);
-    }
-    text_free(&list);
-    text_free(&prompted);
-    free(ids);
-    return result;
-}
-
-static int embed_lines(struct embedder *embedder, const char *in, const char *out, struct reason *why)
-{
-    struct whole_file texts = {0};
-    struct atomic_file *file = NULL;
-    int result = whole_file_read(in, &texts, why);
-    if (result == 0 && !(file = atomic_file_open(out, why)))
-        result = -1;
-    if (result == 0)
-        result = embedder->encoder || embedder->gpu ? embed_file(embedder, &texts, file, why) : ids_of_file(embedder, &texts, file, why);
-    if (result == 0)
-        result = atomic_file_commit(file, why);
-    else
-        atomic_file_abandon(file);
-    whole_file_free(&texts);
-    return result;
-}
-
-/* ---- the program ---- */
 
 static int ends_with(const char *text, const char *end)
 {
@@ -540,7 +231,7 @@ static int embed_files(struct embedder *embedder, const struct job *job)
     struct reason why;
     int status = 0;
     for (int i = 0; i < job->count; i += 2)
-        if (!is_shard(job->operands[i + 1]) && embed_lines(embedder, job->operands[i], job->operands[i + 1], &why) < 0) {
+        if (!is_shard(job->operands[i + 1]) && text_lines_embed(embedder, job->operands[i], job->operands[i + 1], &why) < 0) {
             message(MESSAGE_ERROR, job->operands[i], "%s", why.text);
             status = 1;
         }
@@ -551,7 +242,7 @@ static int embed_on_cpu(struct guard *guard, const struct job *job)
 {
     struct embedder embedder;
     struct reason why;
-    if (open_embedder(&embedder, job->options, job->model, &why) < 0) {
+    if (embedder_open(&embedder, job->model, job->options->precision, job->options->batch, &why) < 0) {
         message(MESSAGE_ERROR, job->options->model, "%s", why.text);
         return 1;
     }
@@ -559,12 +250,12 @@ static int embed_on_cpu(struct guard *guard, const struct job *job)
     embedder.signature = job->signature;
     int status = 0;
     for (size_t i = 0; i < job->shards.count; i++)
-        if (embed_shard(&embedder, &job->shards.files[i], &why) < 0) {
+        if (embedder_shard(&embedder, &job->shards.files[i], &why) < 0) {
             message(MESSAGE_ERROR, job->shards.files[i].in, "%s", why.text);
             status = 1;
         }
     status |= embed_files(&embedder, job);
-    close_embedder(&embedder);
+    embedder_close(&embedder);
     return status;
 }
 
@@ -590,7 +281,7 @@ static int run_on_gpu(struct guard *guard, const struct job *job, struct gpu_enc
         return -1;
     struct embedder embedder = {.model = job->model, .gpu = &batches, .guard = guard};
     status |= embed_files(&embedder, job);
-    close_embedder(&embedder);
+    embedder_close(&embedder);
     gpu_batches_close(&batches);
     return status;
 }
