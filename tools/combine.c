@@ -151,7 +151,7 @@ static int join_pairs(struct joining *joining, struct pair_list *pairs, struct r
         return -1;
     if (joining->counts.pairs != shard_items(joining->tok))
         return fail(why, "fewer pairs than tokens and embeddings");
-    joining->counts.embedding_size = joining->results.width;
+    joining->counts.embedding_size = joining->results.kind == RESULT_IDS ? 0 : joining->results.width;
     return joining->body.failed || joining->errors.failed || joining->decoded.failed ? fail(why, "out of memory") : 0;
 }
 

@@ -267,7 +267,10 @@ static void print_summary(const struct totals *totals, const char *folder)
            totals->has_run ? totals->run.wall_seconds : 0.0);
     print_stage("MIDI files", counts->pairs, counts->midi_done, made(&totals->run, PROGRESS_MIDI), speed(totals, PROGRESS_MIDI), "files");
     print_stage("texts", counts->pairs, counts->text_done, made(&totals->run, PROGRESS_TEXT), speed(totals, PROGRESS_TEXT), "texts");
-    printf("  %llu tokens, %.1f hours of music, embeddings of %zu numbers\n", counts->tokens, counts->seconds / 3600, counts->embedding_size);
+    printf("  %llu tokens, %.1f hours of music", counts->tokens, counts->seconds / 3600);
+    if (counts->embedding_size > 0)
+        printf(", embeddings of %zu numbers", counts->embedding_size);
+    printf("\n");
     if (totals->tally.count > 0)
         printf("  quarantined, by reason (errors.jsonl names each):\n");
     for (size_t i = 0; i < totals->tally.count && i < SHOWN_REASONS; i++)
