@@ -11,39 +11,7 @@
 #include "kernels.h"
 
 #define PANEL (WIDTH * LANES)
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 16")
-
-/* ---- vectors ---- */
-
-INLINE vector load(const float *at)
-{
-    vector v;
-    memcpy(&v, at, sizeof v);
-    return v;
-}
-
-INLINE void store(float *at, vector v)
-{
-    memcpy(at, &v, sizeof v);
-}
-
-INLINE vector all(float x)
-{
-    return x - (vector){0};
-}
-
-INLINE vector load_some(const float *at, size_t count)
-{
-    float lanes[LANES] = {0};
-    memcpy(lanes, at, count * sizeof *at);
-    return load(lanes);
-}
-
-INLINE void store_some(float *at, vector v, size_t count)
-{
-    memcpy(at, &v, count * sizeof *at);
-}
+#include "vectors.h"
 
 /* ---- matrix product: register tiles over packed panels ---- */
 

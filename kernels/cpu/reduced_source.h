@@ -17,39 +17,7 @@
 #define PANEL (WIDTH * LANES)
 #define STEP_BYTES 4 /* of a group */
 #define VALUE_BYTES (STEP_BYTES / GROUP)
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 16")
-
-/* ---- vectors ---- */
-
-INLINE vector load(const float *at)
-{
-    vector v;
-    memcpy(&v, at, sizeof v);
-    return v;
-}
-
-INLINE void store(float *at, vector v)
-{
-    memcpy(at, &v, sizeof v);
-}
-
-INLINE vector all(float x)
-{
-    return x - (vector){0};
-}
-
-INLINE vector load_some(const float *at, size_t count)
-{
-    float lanes[LANES] = {0};
-    memcpy(lanes, at, count * sizeof *at);
-    return load(lanes);
-}
-
-INLINE void store_some(float *at, vector v, size_t count)
-{
-    memcpy(at, &v, count * sizeof *at);
-}
+#include "vectors.h"
 
 INLINE void store_some_values(char *at, vector v, size_t count)
 {

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <utf8proc.h>
 
-struct code_points { uint32_t first, last; };
+#include "code_points.h"
 
 /* What cleaning drops: U+0000, U+FFFD and the categories Cc, Cf, Co (Unicode 8.0) but for tab, line feed, carriage return. */
 static const struct code_points unwanted[] = {
@@ -102,20 +102,6 @@ static const struct code_points newer_marks[] = {
     {0x11d44, 0x11d45}, {0x11d97, 0x11d97}, {0x11f41, 0x11f42}, {0x16ff0, 0x16ff1}, {0x1e08f, 0x1e08f}, {0x1e130, 0x1e136},
     {0x1e2ae, 0x1e2ae}, {0x1e2ec, 0x1e2ef}, {0x1e4ec, 0x1e4ef},
 };
-
-static int holds(const struct code_points *ranges, size_t count, uint32_t c)
-{
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (c > ranges[middle].last)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < count && c >= ranges[low].first;
-}
-#define HOLDS(ranges, c) holds(ranges, sizeof ranges / sizeof *ranges, c)
 
 unsigned bert_kind(uint32_t c)
 {

@@ -2,7 +2,7 @@
 
 #include <utf8proc.h>
 
-struct code_points { uint32_t first, last; };
+#include "code_points.h"
 
 /* Category L since Unicode 15.1 and 16.0. */
 static const struct code_points newer_letters[] = {
@@ -41,20 +41,6 @@ static const struct code_points prepended[] = {
     {0x111c2, 0x111c3}, {0x113d1, 0x113d1}, {0x1193f, 0x1193f}, {0x11941, 0x11941}, {0x11a84, 0x11a89}, {0x11d46, 0x11d46}, {0x11f02,
     0x11f02},
 };
-
-static int holds(const struct code_points *ranges, size_t count, uint32_t c)
-{
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (c > ranges[middle].last)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < count && c >= ranges[low].first;
-}
-#define HOLDS(ranges, c) holds(ranges, sizeof ranges / sizeof *ranges, c)
 
 int unicode_is_space(uint32_t c)
 {
