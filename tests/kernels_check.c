@@ -229,6 +229,36 @@ static void check_layer_norm(const struct kernels *kernels)
     report(kernels, "layer norm", error, 2e-5);
 }
 
+/* The layer norm of a sum is that of the row that it makes, to the bit, in states and factor; (a + b) * factor + c is what a double makes of it. */
+static void check_sums(const struct kernels *kernels)
+{
+    int same_bits = 1;
+    double error = 0;
+    for (size_t width = 1; width <= 200; width += pick(1, 7)) {
+        float *a = make(width, 1), *b = make(width, 1), *c = make(width, 1), *gain = make(width, 1), *bias = make(width, 1), *row = make(width, 0), *y = make(width, 0);
+        for (int parts = 2; parts <= 3; parts++) {
+            for (size_t i = 0; i < width; i++)
+                row[i] = parts == 3 ? a[i] + b[i] + c[i] : a[i] + b[i];
+            const double factor = (double)kernels->layer_norm_of_sum(width, a, b, parts == 3 ? c : NULL, gain, bias, 1e-12f, y);
+            double mean = 0, variance = 0;
+            for (size_t i = 0; i < width; i++)
+                mean += (double)row[i] / (double)width;
+            for (size_t i = 0; i < width; i++)
+                variance += ((double)row[i] - mean) * ((double)row[i] - mean) / (double)width;
+            if (width > 8)
+                error = larger(error, fabs(factor * sqrt(variance + 1e-12) - 1));
+            kernels->layer_norm(1, width, row, width, gain, bias, 1e-12f);
+            same_bits &= memcmp(row, y, width * sizeof *y) == 0;
+        }
+        kernels->scaled_sum(width, a, b, 3, c, y);
+        for (size_t i = 0; i < width; i++)
+            error = larger(error, fabs(((double)a[i] + (double)b[i]) * 3 + (double)c[i] - (double)y[i]));
+        free(a), free(b), free(c), free(gain), free(bias), free(row), free(y);
+    }
+    report(kernels, "layer norm of a sum: bits", !same_bits, 0);
+    report(kernels, "sums of rows", error, 2e-6);
+}
+
 int main(void)
 {
     const struct kernels *kernels;
@@ -236,6 +266,7 @@ int main(void)
         check_linear(kernels);
         check_attention(kernels);
         check_layer_norm(kernels);
+        check_sums(kernels);
     }
     return failures ? 1 : 0;
 }

@@ -98,6 +98,17 @@ END
     done
 }
 
+@test "a text has the same bits before and after more words than the first layer's products are kept of" {
+    printf '%s\n' 'a slow waltz for piano and strings' 'fast drums, a distorted guitar, and nothing else' >"$folder/probe"
+    { cat "$folder/probe"; grep -E '^[a-z]{3,}$' "$model/vocab.txt" | head -n 8000 | paste -sd "$(printf ' %.0s' {1..99})\n"; cat "$folder/probe"; } >"$folder/texts"
+    for precision in f32 bf16; do
+        embed --precision "$precision" --batch-size 1 "$folder/texts" "$folder/texts.npy"
+        embed --precision "$precision" "$folder/probe" "$folder/probe.npy"
+        tail -c 3072 "$folder/texts.npy" | cmp - <(tail -c 3072 "$folder/probe.npy")
+        tail -c +129 "$folder/texts.npy" | head -c 3072 | cmp - <(tail -c 3072 "$folder/probe.npy")
+    done
+}
+
 @test "a shard keeps every item's place: rows of quarantined ones are zero, the others are those of the text file" {
     printf '["first text", "", "second text", " \\t\\u3000", "first text", "\\u0000\\u200b", "last"]' >"$folder/texts.json"
     make_list "$folder/texts.json"

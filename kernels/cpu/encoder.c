@@ -13,8 +13,6 @@
 
 #define LINE 64
 
-enum { PACK_TOKENS = 224 }; /* a pack is closed when it has this many rows: enough to use each weight often, few enough for the second-level cache */
-
 struct encoder {
     const struct model_folder *model;
     const struct kernels *kernels;
@@ -25,19 +23,31 @@ struct encoder {
 
     size_t rows, stride; /* of states: rows that it holds, floats from row to row */
     float *states;       /* [rows, hidden] */
+    float *factors;      /* [rows], and the next: what struct embedded says of them */
+    int32_t *places;
     float *words;        /* [hidden], where word embeddings must be converted */
-    int32_t *places;     /* [max_tokens]: positions of a text's tokens */
 };
+
+static void free_rows(struct encoder *encoder)
+{
+    free(encoder->states);
+    free(encoder->factors);
+    free(encoder->places);
+    encoder->states = encoder->factors = NULL;
+    encoder->places = NULL;
+    encoder->rows = 0;
+}
 
 /* Makes room for a pack of `rows` rows. */
 static int reserve(struct encoder *encoder, size_t rows, struct reason *why)
 {
     if (rows <= encoder->rows)
         return 0;
-    free(encoder->states);
-    encoder->rows = 0;
+    free_rows(encoder);
     encoder->states = aligned_alloc(LINE, rows * encoder->stride * sizeof *encoder->states);
-    if (!encoder->states)
+    encoder->factors = malloc(rows * sizeof *encoder->factors);
+    encoder->places = malloc(rows * sizeof *encoder->places);
+    if (!encoder->states || !encoder->factors || !encoder->places)
         return fail(why, "out of memory for %zu tokens", rows);
     encoder->rows = rows;
     return 0;
@@ -58,8 +68,7 @@ static int make_fixed_buffers(struct encoder *encoder, struct reason *why)
     encoder->stride = ((model->hidden * sizeof *encoder->states + LINE - 1) / LINE | 1) * LINE / sizeof *encoder->states;
     encoder->wanted = rows_pooled(model);
     encoder->words = calloc(model->hidden, sizeof *encoder->words);
-    encoder->places = calloc(model->max_tokens, sizeof *encoder->places);
-    if (!encoder->words || !encoder->places)
+    if (!encoder->words)
         return fail(why, "out of memory");
     return (encoder->head = head_open(model, why)) ? 0 : -1;
 }
@@ -69,7 +78,7 @@ static int open_layers(struct encoder *encoder, enum precision precision, struct
 {
     struct reduced kernels;
     if (reduced_choose(precision, &kernels))
-        encoder->reduced = reduced_layers_open(encoder->model, &kernels, why);
+        encoder->reduced = reduced_layers_open(encoder->model, &kernels, encoder->kernels, why);
     else
         encoder->layers = layers_open(encoder->model, encoder->kernels, why);
     return encoder->reduced || encoder->layers ? 0 : -1;
@@ -95,9 +104,8 @@ void encoder_close(struct encoder *encoder)
 {
     if (!encoder)
         return;
-    free(encoder->states);
+    free_rows(encoder);
     free(encoder->words);
-    free(encoder->places);
     head_close(encoder->head);
     reduced_layers_close(encoder->reduced);
     layers_close(encoder->layers);
@@ -106,21 +114,19 @@ void encoder_close(struct encoder *encoder)
 
 /* ---- the forward pass ---- */
 
-/* states [tokens, hidden] = layer norm of word + type + position. */
-static int embed(const struct encoder *encoder, const int32_t *ids, size_t tokens, float *states, struct reason *why)
+/* A text's states from row `first` on: layer norm of word + type + position. */
+static int embed(const struct encoder *encoder, const int32_t *ids, size_t tokens, size_t first, struct reason *why)
 {
     const struct model_folder *model = encoder->model;
     for (size_t t = 0; t < tokens; t++)
         if (ids[t] < 0 || (size_t)ids[t] >= model->vocabulary)
             return fail(why, "token id %d is outside the vocabulary of %zu", (int)ids[t], model->vocabulary);
-    model_positions(model, ids, tokens, encoder->places);
-    for (size_t t = 0; t < tokens; t++) {
-        const float *word = model_words(model, (size_t)ids[t], 1, encoder->words), *position = model->position_rows + (size_t)encoder->places[t] * model->hidden;
-        float *row = states + t * encoder->stride;
-        for (size_t i = 0; i < model->hidden; i++)
-            row[i] = (model->types ? word[i] + model->types[i] : word[i]) + position[i];
+    model_positions(model, ids, tokens, encoder->places + first);
+    for (size_t t = 0, row = first; t < tokens; t++, row++) {
+        const float *word = model_words(model, (size_t)ids[t], 1, encoder->words), *position = model->position_rows + (size_t)encoder->places[row] * model->hidden;
+        encoder->factors[row] = encoder->kernels->layer_norm_of_sum(model->hidden, word, position, model->types, model->embedding_gain, model->embedding_bias,
+                                                                    model->epsilon, encoder->states + row * encoder->stride);
     }
-    encoder->kernels->layer_norm(tokens, model->hidden, states, encoder->stride, model->embedding_gain, model->embedding_bias, model->epsilon);
     return 0;
 }
 
@@ -130,10 +136,11 @@ static int run_pack(struct encoder *encoder, const int32_t *ids, const size_t *o
     if (reserve(encoder, offsets[texts] - offsets[0], why) < 0)
         return -1;
     for (size_t i = 0; i < texts; i++)
-        if (embed(encoder, ids + offsets[i], offsets[i + 1] - offsets[i], encoder->states + (offsets[i] - offsets[0]) * encoder->stride, why) < 0)
+        if (embed(encoder, ids + offsets[i], offsets[i + 1] - offsets[i], offsets[i] - offsets[0], why) < 0)
             return -1;
-    return encoder->reduced ? reduced_layers_run(encoder->reduced, offsets, texts, wanted, encoder->states, encoder->stride, why)
-                            : layers_run(encoder->layers, offsets, texts, wanted, encoder->states, encoder->stride, why);
+    const struct pack pack = {offsets, texts, {ids + offsets[0], encoder->places, encoder->factors}};
+    return encoder->reduced ? reduced_layers_run(encoder->reduced, &pack, wanted, encoder->states, encoder->stride, why)
+                            : layers_run(encoder->layers, &pack, wanted, encoder->states, encoder->stride, why);
 }
 
 /* The end of the pack that begins with text `first`. */

@@ -52,6 +52,10 @@ struct kernels {
     size_t (*attention_scratch)(size_t tokens, size_t head_size);
     /* In place over rows of x [rows, width]: (x - mean) / sqrt(variance + epsilon) * gain + bias. */
     void (*layer_norm)(size_t rows, size_t width, float *x, size_t stride, const float *gain, const float *bias, float epsilon);
+    /* The same of a + b + c, all [width], to x [width]; c may be NULL. 1 / sqrt(variance + epsilon) is returned. */
+    float (*layer_norm_of_sum)(size_t width, const float *a, const float *b, const float *c, const float *gain, const float *bias, float epsilon, float *x);
+    /* y = (a + b) * factor + c, all [width] */
+    void (*scaled_sum)(size_t width, const float *a, const float *b, float factor, const float *c, float *y);
 };
 
 /* The instruction sets this program was built for and this machine has, best first; NULL behind the last. */

@@ -315,7 +315,8 @@ static void attention(const struct attention *text, const float *qkv, size_t qkv
 
 /* ---- layer normalization ---- */
 
-static void layer_norm_row(size_t width, float *x, const float *gain, const float *bias, float epsilon)
+/* The factor 1 / sqrt(variance + epsilon) is returned. */
+static float layer_norm_row(size_t width, float *x, const float *gain, const float *bias, float epsilon)
 {
     const size_t whole = width / LANES * LANES;
     vector sum = all(0), squares = all(0);
@@ -337,12 +338,34 @@ static void layer_norm_row(size_t width, float *x, const float *gain, const floa
         store(x + j, (load(x + j) - all(mean)) * all(factor) * load(gain + j) + load(bias + j));
     for (size_t j = whole; j < width; j++)
         x[j] = (x[j] - mean) * factor * gain[j] + bias[j];
+    return factor;
 }
 
 static void layer_norm(size_t rows, size_t width, float *x, size_t stride, const float *gain, const float *bias, float epsilon)
 {
     for (size_t i = 0; i < rows; i++)
         layer_norm_row(width, x + i * stride, gain, bias, epsilon);
+}
+
+static float layer_norm_of_sum(size_t width, const float *a, const float *b, const float *c, const float *gain, const float *bias, float epsilon, float *x)
+{
+    size_t j = 0;
+    for (; j + LANES <= width; j += LANES) {
+        vector sum = load(a + j) + load(b + j);
+        store(x + j, c ? sum + load(c + j) : sum);
+    }
+    for (; j < width; j++)
+        x[j] = c ? a[j] + b[j] + c[j] : a[j] + b[j];
+    return layer_norm_row(width, x, gain, bias, epsilon);
+}
+
+static void scaled_sum(size_t width, const float *a, const float *b, float factor, const float *c, float *y)
+{
+    size_t j = 0;
+    for (; j + LANES <= width; j += LANES)
+        store(y + j, (load(a + j) + load(b + j)) * all(factor) + load(c + j));
+    for (; j < width; j++)
+        y[j] = (a[j] + b[j]) * factor + c[j];
 }
 
 #define TEXT_OF(name) #name
@@ -352,5 +375,5 @@ static void layer_norm(size_t rows, size_t width, float *x, size_t stride, const
 extern const struct kernels KERNELS_OBJECT(KERNELS_NAME);
 const struct kernels KERNELS_OBJECT(KERNELS_NAME) = {
     .name = KERNELS_TEXT(KERNELS_NAME), .panel = PANEL, .rows = ROWS, .pack = pack, .linear = linear, .attention = attention,
-    .attention_scratch = attention_scratch, .layer_norm = layer_norm,
+    .attention_scratch = attention_scratch, .layer_norm = layer_norm, .layer_norm_of_sum = layer_norm_of_sum, .scaled_sum = scaled_sum,
 };

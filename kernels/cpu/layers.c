@@ -20,6 +20,8 @@ struct layers {
     struct linear *linear; /* [layers, groups + 2 * blocks]: what struct layer points to */
     float *weights;        /* all packed weights and biases */
     size_t weight_bytes;
+    struct embedding_products *products; /* of the first layer; NULL: it is as the others */
+    float *no_bias;                      /* zeros, as many as queries, keys and values of heads_at_once */
 
     size_t heads_at_once, groups, blocks;
     size_t rows, block_stride; /* of the buffers: rows that they hold, floats from row to row of `block` */
@@ -148,6 +150,24 @@ static int pack_weights(struct layers *layers, struct reason *why)
     return 0;
 }
 
+/* As struct first_layer has it: queries, keys and values of heads_at_once side by side, group behind group. */
+static void multiply_first(void *context, int biased, size_t rows, const float *x, size_t stride, float *y)
+{
+    const struct layers *layers = context;
+    for (size_t g = 0; g < layers->groups; g++) {
+        struct linear qkv = layers->layer[0].qkv[g];
+        qkv.bias = biased ? qkv.bias : layers->no_bias;
+        layers->kernels->linear(&qkv, LINEAR_STORE, rows, x, stride, y + g * qkv.outputs, layers->groups * qkv.outputs);
+    }
+}
+
+static int open_products(struct layers *layers, struct reason *why)
+{
+    const struct first_layer first = {layers, multiply_first, 3 * layers->model->hidden};
+    layers->no_bias = calloc(whole(layers->layer[0].qkv->outputs, layers->kernels->panel), sizeof *layers->no_bias);
+    return layers->no_bias ? embedding_products_open(&layers->products, layers->model, layers->kernels, &first, why) : fail(why, "out of memory");
+}
+
 struct layers *layers_open(const struct model_folder *model, const struct kernels *kernels, struct reason *why)
 {
     struct layers *layers = calloc(1, sizeof *layers);
@@ -158,7 +178,7 @@ struct layers *layers_open(const struct model_folder *model, const struct kernel
     layers->model = model;
     layers->kernels = kernels;
     cut(layers);
-    if (pack_weights(layers, why) < 0) {
+    if (pack_weights(layers, why) < 0 || open_products(layers, why) < 0) {
         layers_close(layers);
         return NULL;
     }
@@ -209,6 +229,8 @@ void layers_close(struct layers *layers)
     if (!layers)
         return;
     free_buffers(layers);
+    embedding_products_close(layers->products);
+    free(layers->no_bias);
     free(layers->layer);
     free(layers->linear);
     if (layers->weights)
@@ -225,12 +247,12 @@ static void copy_rows(const struct layers *layers, size_t rows, const float *fro
 }
 
 /* The context of one group of heads, for every token or for one of each text, whose contexts then stand side by side. */
-static void attend(struct layers *layers, size_t group, const size_t *offsets, size_t texts, enum rows_wanted wanted)
+static void attend(struct layers *layers, size_t group, const struct pack *pack, enum rows_wanted wanted)
 {
     const struct model_folder *model = layers->model;
     const size_t heads = layers->heads_at_once, head_size = head_size_of(layers);
-    for (size_t i = 0; i < texts; i++) {
-        const size_t first = offsets[i] - offsets[0], tokens = offsets[i + 1] - offsets[i], into = wanted == ROWS_ALL ? first : i;
+    for (size_t i = 0; i < pack->texts; i++) {
+        const size_t *offsets = pack->offsets, first = offsets[i] - offsets[0], tokens = offsets[i + 1] - offsets[i], into = wanted == ROWS_ALL ? first : i;
         const struct attention text = {
             .tokens = tokens, .heads = heads, .head_size = head_size,
             .query = wanted == ROWS_LAST ? tokens - 1 : 0, .queries = wanted == ROWS_ALL ? tokens : 1,
@@ -242,26 +264,39 @@ static void attend(struct layers *layers, size_t group, const size_t *offsets, s
 }
 
 /* Moves the states of each text's first or last token to the front. */
-static void keep_wanted(const struct layers *layers, const size_t *offsets, size_t texts, enum rows_wanted wanted, float *states, size_t stride)
+static void keep_wanted(const struct layers *layers, const struct pack *pack, enum rows_wanted wanted, float *states, size_t stride)
 {
-    for (size_t i = 0; i < texts; i++)
-        copy_rows(layers, 1, states + ((wanted == ROWS_LAST ? offsets[i + 1] - 1 : offsets[i]) - offsets[0]) * stride, stride, states + i * stride, stride);
+    for (size_t i = 0; i < pack->texts; i++) {
+        const size_t row = (wanted == ROWS_LAST ? pack->offsets[i + 1] - 1 : pack->offsets[i]) - pack->offsets[0];
+        copy_rows(layers, 1, states + row * stride, stride, states + i * stride, stride);
+    }
 }
 
-static void run_layer(struct layers *layers, size_t index, const size_t *offsets, size_t texts, enum rows_wanted wanted, float *states, size_t stride)
+/* Queries, keys and values of a group of heads, to the block. */
+static void make_qkv(struct layers *layers, size_t index, size_t group, const struct pack *pack, const float *states, size_t stride)
+{
+    const struct linear *qkv = &layers->layer[index].qkv[group];
+    const size_t rows = pack->offsets[pack->texts] - pack->offsets[0];
+    if (index == 0 && layers->products)
+        embedding_products_sum(layers->products, &pack->tokens, rows, group * qkv->outputs, qkv->outputs, layers->block, layers->block_stride);
+    else
+        layers->kernels->linear(qkv, LINEAR_STORE, rows, states, stride, layers->block, layers->block_stride);
+}
+
+static void run_layer(struct layers *layers, size_t index, const struct pack *pack, enum rows_wanted wanted, float *states, size_t stride)
 {
     const struct kernels *kernels = layers->kernels;
     const struct model_folder *model = layers->model;
     const struct layer *packed = &layers->layer[index];
     const struct model_layer *layer = &model->layer[index];
-    const size_t hidden = model->hidden, all_rows = offsets[texts] - offsets[0], rows = wanted == ROWS_ALL ? all_rows : texts;
+    const size_t hidden = model->hidden, rows = wanted == ROWS_ALL ? pack->offsets[pack->texts] - pack->offsets[0] : pack->texts;
 
     for (size_t g = 0; g < layers->groups; g++) {
-        kernels->linear(&packed->qkv[g], LINEAR_STORE, all_rows, states, stride, layers->block, layers->block_stride);
-        attend(layers, g, offsets, texts, wanted);
+        make_qkv(layers, index, g, pack, states, stride);
+        attend(layers, g, pack, wanted);
     }
     if (wanted != ROWS_ALL)
-        keep_wanted(layers, offsets, texts, wanted, states, stride);
+        keep_wanted(layers, pack, wanted, states, stride);
     kernels->linear(&packed->output, LINEAR_ADD, rows, layers->context, layers->stride, states, stride);
     kernels->layer_norm(rows, hidden, states, stride, layer->attention_gain, layer->attention_bias, model->epsilon);
     copy_rows(layers, rows, states, stride, layers->next, layers->stride); /* the residual connection: the blocks' results are added to it */
@@ -273,11 +308,14 @@ static void run_layer(struct layers *layers, size_t index, const size_t *offsets
     copy_rows(layers, rows, layers->next, layers->stride, states, stride);
 }
 
-int layers_run(struct layers *layers, const size_t *offsets, size_t texts, enum rows_wanted wanted, float *states, size_t stride, struct reason *why)
+int layers_run(struct layers *layers, const struct pack *pack, enum rows_wanted wanted, float *states, size_t stride, struct reason *why)
 {
-    if (reserve(layers, offsets[texts] - offsets[0], why) < 0)
+    const size_t rows = pack->offsets[pack->texts] - pack->offsets[0];
+    if (reserve(layers, rows, why) < 0)
         return -1;
+    if (layers->products)
+        embedding_products_make(layers->products, &pack->tokens, rows);
     for (size_t i = 0; i < layers->model->layers; i++)
-        run_layer(layers, i, offsets, texts, i + 1 == layers->model->layers ? wanted : ROWS_ALL, states, stride);
+        run_layer(layers, i, pack, i + 1 == layers->model->layers ? wanted : ROWS_ALL, states, stride);
     return 0;
 }

@@ -6,10 +6,21 @@
 #ifndef REPRISE_LAYERS_H
 #define REPRISE_LAYERS_H
 
+#include "embedding_products.h"
 #include "kernels.h"
 
 struct model_folder;
 struct layers;
+
+/* A pack is closed when it has this many rows: enough to use each weight often, few enough for the second-level cache. */
+enum { PACK_TOKENS = 224 };
+
+/* Texts side by side: their tokens are offsets[0] .. offsets[texts] - 1 less offsets[0]. */
+struct pack {
+    const size_t *offsets;
+    size_t texts;
+    struct embedded tokens;
+};
 
 /* Which rows of the last layer are wanted: those of all tokens, or of each text's first or last one, and then they stand side by side. */
 enum rows_wanted { ROWS_ALL, ROWS_FIRST, ROWS_LAST };
@@ -18,8 +29,8 @@ enum rows_wanted { ROWS_ALL, ROWS_FIRST, ROWS_LAST };
 struct layers *layers_open(const struct model_folder *model, const struct kernels *kernels, struct reason *why) __attribute__((warn_unused_result));
 void layers_close(struct layers *layers); /* NULL is allowed */
 
-/* Runs states [rows, hidden] of `texts` texts, whose rows are offsets[0] .. offsets[texts] - 1 less offsets[0], through all layers, in place. 0, or -1 with `why`. */
-int layers_run(struct layers *layers, const size_t *offsets, size_t texts, enum rows_wanted wanted, float *states, size_t stride, struct reason *why)
+/* Runs states [tokens, hidden] of a pack through all layers, in place. 0, or -1 with `why`. */
+int layers_run(struct layers *layers, const struct pack *pack, enum rows_wanted wanted, float *states, size_t stride, struct reason *why)
     __attribute__((warn_unused_result));
 
 #endif

@@ -17,6 +17,8 @@ struct reduced_layers {
     struct layer *layer; /* [layers] */
     char *weights;       /* all packed weights and vectors */
     size_t weight_bytes;
+    struct embedding_products *products; /* of the first layer; NULL: it is as the others */
+    float *no_bias;                      /* zeros, as many as queries, keys and values, filled up to whole panels */
 
     size_t rows, wide_rows;                        /* that the buffers hold */
     size_t qkv_stride, context_stride, wide_stride; /* floats from row to row */
@@ -187,7 +189,29 @@ static int make_fixed_buffers(struct reduced_layers *layers, struct reason *why)
     return 0;
 }
 
-struct reduced_layers *reduced_layers_open(const struct model_folder *model, const struct reduced *kernels, struct reason *why)
+/* As struct first_layer has it. */
+static void multiply_first(void *context, int biased, size_t rows, const float *x, size_t stride, float *y)
+{
+    struct reduced_layers *layers = context;
+    struct reduced_linear qkv = layers->layer[0].qkv;
+    qkv.bias = biased ? qkv.bias : layers->no_bias;
+    for (size_t i = 0, some; i < rows; i += some) {
+        some = rows - i < layers->rows ? rows - i : layers->rows;
+        layers->kernels.convert(some, qkv.inputs, x + i * stride, stride, &layers->x);
+        layers->kernels.linear(&qkv, LINEAR_STORE, some, &layers->x, y + i * qkv.outputs, qkv.outputs);
+    }
+}
+
+static int open_products(struct reduced_layers *layers, const struct kernels *exact, struct reason *why)
+{
+    const struct first_layer first = {layers, multiply_first, 3 * layers->model->hidden};
+    layers->no_bias = calloc(round_up(first.outputs, layers->kernels.panel), sizeof *layers->no_bias);
+    if (!layers->no_bias)
+        return fail(why, "out of memory");
+    return reserve(layers, layers->kernels.rows, why) < 0 ? -1 : embedding_products_open(&layers->products, layers->model, exact, &first, why);
+}
+
+struct reduced_layers *reduced_layers_open(const struct model_folder *model, const struct reduced *kernels, const struct kernels *exact, struct reason *why)
 {
     struct reduced_layers *layers = calloc(1, sizeof *layers);
     if (!layers) {
@@ -196,7 +220,7 @@ struct reduced_layers *reduced_layers_open(const struct model_folder *model, con
     }
     layers->model = model;
     layers->kernels = *kernels;
-    if (pack_weights(layers, why) < 0 || make_fixed_buffers(layers, why) < 0) {
+    if (pack_weights(layers, why) < 0 || make_fixed_buffers(layers, why) < 0 || open_products(layers, exact, why) < 0) {
         reduced_layers_close(layers);
         return NULL;
     }
@@ -209,6 +233,8 @@ void reduced_layers_close(struct reduced_layers *layers)
         return;
     free_buffers(layers);
     free_operand(&layers->y);
+    embedding_products_close(layers->products);
+    free(layers->no_bias);
     free(layers->wide);
     free(layers->layer);
     if (layers->weights)
@@ -219,10 +245,11 @@ void reduced_layers_close(struct reduced_layers *layers)
 /* ---- the forward pass ---- */
 
 /* The context of every token, or of one in each text, and then their rows of states move to the front. The number of rows that are left. */
-static size_t attend(struct reduced_layers *layers, const size_t *offsets, size_t texts, enum rows_wanted wanted, float *states, size_t stride)
+static size_t attend(struct reduced_layers *layers, const struct pack *pack, enum rows_wanted wanted, float *states, size_t stride)
 {
+    const size_t *offsets = pack->offsets;
     const struct model_folder *model = layers->model;
-    for (size_t i = 0; i < texts; i++) {
+    for (size_t i = 0; i < pack->texts; i++) {
         const size_t first = offsets[i] - offsets[0], tokens = offsets[i + 1] - offsets[i];
         struct attention text = {.tokens = tokens, .heads = model->heads, .head_size = model->hidden / model->heads, .queries = tokens,
                                  .bias = model->distance_bias, .reach = model->max_tokens};
@@ -236,19 +263,22 @@ static size_t attend(struct reduced_layers *layers, const size_t *offsets, size_
         layers->kernels.attention(&text, layers->qkv + first * layers->qkv_stride, layers->qkv_stride, layers->context + into * layers->context_stride,
                                   layers->context_stride, layers->scratch);
     }
-    return wanted == ROWS_ALL ? offsets[texts] - offsets[0] : texts;
+    return wanted == ROWS_ALL ? offsets[pack->texts] - offsets[0] : pack->texts;
 }
 
-static void run_layer(struct reduced_layers *layers, size_t index, const size_t *offsets, size_t texts, enum rows_wanted wanted, float *states, size_t stride)
+static void run_layer(struct reduced_layers *layers, size_t index, const struct pack *pack, enum rows_wanted wanted, float *states, size_t stride)
 {
     const struct reduced *kernels = &layers->kernels;
     const struct model_folder *model = layers->model;
     const struct layer *packed = &layers->layer[index];
     const struct model_layer *layer = &model->layer[index];
-    const size_t hidden = model->hidden;
+    const size_t hidden = model->hidden, all_rows = pack->offsets[pack->texts] - pack->offsets[0];
 
-    kernels->linear(&packed->qkv, LINEAR_STORE, offsets[texts] - offsets[0], &layers->x, layers->qkv, layers->qkv_stride);
-    const size_t rows = attend(layers, offsets, texts, wanted, states, stride);
+    if (index == 0 && layers->products)
+        embedding_products_sum(layers->products, &pack->tokens, all_rows, 0, 3 * hidden, layers->qkv, layers->qkv_stride);
+    else
+        kernels->linear(&packed->qkv, LINEAR_STORE, all_rows, &layers->x, layers->qkv, layers->qkv_stride);
+    const size_t rows = attend(layers, pack, wanted, states, stride);
     kernels->convert(rows, hidden, layers->context, layers->context_stride, &layers->x);
     kernels->linear(&packed->output, LINEAR_ADD, rows, &layers->x, states, stride);
     kernels->layer_norm(rows, hidden, states, stride, layer->attention_gain, layer->attention_bias, model->epsilon, &layers->x);
@@ -261,14 +291,17 @@ static void run_layer(struct reduced_layers *layers, size_t index, const size_t 
     }
 }
 
-int reduced_layers_run(struct reduced_layers *layers, const size_t *offsets, size_t texts, enum rows_wanted wanted, float *states, size_t stride, struct reason *why)
+int reduced_layers_run(struct reduced_layers *layers, const struct pack *pack, enum rows_wanted wanted, float *states, size_t stride, struct reason *why)
 {
     const struct model_folder *model = layers->model;
-    const size_t rows = offsets[texts] - offsets[0];
+    const size_t rows = pack->offsets[pack->texts] - pack->offsets[0];
     if (reserve(layers, rows, why) < 0)
         return -1;
-    layers->kernels.convert(rows, model->hidden, states, stride, &layers->x);
+    if (layers->products)
+        embedding_products_make(layers->products, &pack->tokens, rows);
+    else
+        layers->kernels.convert(rows, model->hidden, states, stride, &layers->x);
     for (size_t i = 0; i < model->layers; i++)
-        run_layer(layers, i, offsets, texts, i + 1 == model->layers ? wanted : ROWS_ALL, states, stride);
+        run_layer(layers, i, pack, i + 1 == model->layers ? wanted : ROWS_ALL, states, stride);
     return 0;
 }

@@ -11,12 +11,13 @@
 struct model_folder;
 struct reduced_layers;
 
-/* Packs the weights. NULL with `why`. The model must outlive it. */
-struct reduced_layers *reduced_layers_open(const struct model_folder *model, const struct reduced *kernels, struct reason *why) __attribute__((warn_unused_result));
+/* Packs the weights. `exact`: for what stays in f32. NULL with `why`. The model must outlive it. */
+struct reduced_layers *reduced_layers_open(const struct model_folder *model, const struct reduced *kernels, const struct kernels *exact, struct reason *why)
+    __attribute__((warn_unused_result));
 void reduced_layers_close(struct reduced_layers *layers); /* NULL is allowed */
 
-/* Runs states [rows, hidden] of `texts` texts, whose rows are offsets[0] .. offsets[texts] - 1 less offsets[0], through all layers, in place. 0, or -1 with `why`. */
-int reduced_layers_run(struct reduced_layers *layers, const size_t *offsets, size_t texts, enum rows_wanted wanted, float *states, size_t stride, struct reason *why)
+/* As layers_run. */
+int reduced_layers_run(struct reduced_layers *layers, const struct pack *pack, enum rows_wanted wanted, float *states, size_t stride, struct reason *why)
     __attribute__((warn_unused_result));
 
 #endif
