@@ -20,6 +20,8 @@ static inline float vector_largest(vector a)
     return _mm_cvtss_f32(_mm_max_ss(half, _mm_movehdup_ps(half)));
 }
 
+#define vector_low_pairs(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define vector_high_pairs(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
 #define LANES 8
 #define ROWS 6
 #define WIDTH 2

@@ -21,6 +21,8 @@ static inline float vector_largest(vector a)
     return even > odd ? even : odd;
 }
 
+#define vector_low_pairs(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define vector_high_pairs(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
 #define LANES 4
 #define ROWS 4
 #define WIDTH 2

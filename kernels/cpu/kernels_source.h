@@ -3,6 +3,7 @@
  *   LANES         floats in a vector register
  *   ROWS, WIDTH   the tile of a product kept in registers: ROWS rows of WIDTH vectors (ROWS at most 14)
  *   vector_larger(a, b), vector_sum(a), vector_largest(a): lanewise maximum; a vector's sum and maximum as a float
+ *   vector_low_pairs(a, b), vector_high_pairs(a, b): a0 b0 a1 b1 … of the lower halves, of the upper ones
  * Vectors are those of the compiler (GCC and clang), so arithmetic is written once. */
 #include <float.h>
 #include <math.h>
@@ -190,18 +191,18 @@ INLINE vector power_of_two(vector x)
     return (vector)((integers)polynomial + ((integers)whole << 23));
 }
 
-/* The largest of a row's `columns` scores. Behind them, up to a whole vector, stand zeros, to which `hide` is added to keep them out. */
-INLINE float largest_score(const float *row, size_t columns, vector hide)
+/* The largest of a row's `columns` scores, one for each lane. Behind them, up to a whole vector, stand zeros, to which `hide` is added to keep them out. */
+INLINE vector largest_scores(const float *row, size_t columns, vector hide)
 {
     const size_t last = (columns - 1) / LANES * LANES;
     vector most = load(row + last) + hide;
     for (size_t j = 0; j < last; j += LANES)
         most = vector_larger(most, load(row + j));
-    return vector_largest(most);
+    return most;
 }
 
-/* Turns a row of scores into exp((score - largest) * scale), whose sum is returned. */
-INLINE float exponentials(float *row, size_t columns, vector hide, float largest, float scale)
+/* Turns a row of scores into exp((score - largest) * scale); sums of them are returned. */
+INLINE vector exponentials(float *row, size_t columns, vector hide, float largest, float scale)
 {
     const size_t last = (columns - 1) / LANES * LANES;
     const vector factor = all(scale * 1.44269504f), offset = all(largest) * factor;
@@ -212,7 +213,7 @@ INLINE float exponentials(float *row, size_t columns, vector hide, float largest
         store(row + j, e);
         sum += e;
     }
-    return vector_sum(sum);
+    return sum;
 }
 
 /* row = row * scale + bias */
@@ -226,19 +227,24 @@ INLINE void add_bias(float *row, size_t columns, float scale, const float *bias)
 }
 
 /* softmax, but for the division: scores [rows, columns] become exponentials, shares [rows] one by their sums. `bias`, unless NULL, is that of the first row;
- * each row's begins one place before that of the row above it. */
+ * each row's begins one place before that of the row above it. In steps over all rows, because each waits long for its result. */
 static void soften(size_t rows, size_t columns, float *scores, size_t stride, float scale, const float *bias, float shares[ROWS])
 {
     float hidden[LANES] = {0}, most[ROWS];
+    vector part[ROWS];
     for (size_t j = (columns - 1) % LANES + 1; j < LANES; j++)
         hidden[j] = -FLT_MAX / 4;
     const vector hide = load(hidden);
     for (size_t r = 0; bias && r < rows; r++)
         add_bias(scores + r * stride, columns, scale, bias - r);
     for (size_t r = 0; r < rows; r++)
-        most[r] = largest_score(scores + r * stride, columns, hide);
+        part[r] = largest_scores(scores + r * stride, columns, hide);
     for (size_t r = 0; r < rows; r++)
-        shares[r] = 1 / exponentials(scores + r * stride, columns, hide, most[r], bias ? 1 : scale);
+        most[r] = vector_largest(part[r]);
+    for (size_t r = 0; r < rows; r++)
+        part[r] = exponentials(scores + r * stride, columns, hide, most[r], bias ? 1 : scale);
+    for (size_t r = 0; r < rows; r++)
+        shares[r] = 1 / vector_sum(part[r]);
 }
 
 static size_t whole_panels(size_t columns)
@@ -251,18 +257,35 @@ static size_t attention_scratch(size_t tokens, size_t head_size)
     return whole_panels(tokens) * head_size + whole_panels(head_size) * tokens + ROWS * whole_panels(tokens);
 }
 
+/* Rows and columns change places: each round puts row i and row i + LANES / 2 into two, number by number in turn. */
+INLINE void transpose(vector rows[LANES])
+{
+    UNROLL for (size_t round = 1; round < LANES; round *= 2) {
+        vector next[LANES];
+        UNROLL for (size_t i = 0; i < LANES / 2; i++) {
+            next[2 * i] = vector_low_pairs(rows[i], rows[i + LANES / 2]);
+            next[2 * i + 1] = vector_high_pairs(rows[i], rows[i + LANES / 2]);
+        }
+        UNROLL for (size_t i = 0; i < LANES; i++)
+            rows[i] = next[i];
+    }
+}
+
 /* keys [tokens, head_size] to panels [tokens / PANEL, head_size, PANEL]; the last one filled up with zeros. */
 static void pack_keys(size_t tokens, size_t head_size, const float *keys, size_t stride, float *packed)
 {
-    for (size_t t = 0; t < tokens; t += PANEL, packed += head_size * PANEL) {
-        size_t some = tokens - t < PANEL ? tokens - t : PANEL;
-        for (size_t p = 0; p < head_size; p++) {
-            for (size_t j = 0; j < some; j++)
-                packed[p * PANEL + j] = keys[(t + j) * stride + p];
-            for (size_t j = some; j < PANEL; j++)
-                packed[p * PANEL + j] = 0;
+    for (size_t t = 0; t < whole_panels(tokens); t += LANES)
+        for (size_t p = 0; p < head_size; p += LANES) {
+            const size_t some = head_size - p < LANES ? head_size - p : LANES;
+            vector rows[LANES];
+            UNROLL for (size_t i = 0; i < LANES; i++)
+                rows[i] = t + i >= tokens ? all(0) : some == LANES ? load(keys + (t + i) * stride + p) : load_some(keys + (t + i) * stride + p, some);
+            transpose(rows);
+            float *at = packed + t / PANEL * PANEL * head_size + p * PANEL + t % PANEL;
+            UNROLL for (size_t i = 0; i < LANES; i++)
+                if (i < some)
+                    store(at + i * PANEL, rows[i]);
         }
-    }
 }
 
 /* values [tokens, head_size] to panels [head_size / PANEL, tokens, PANEL]; the last one filled up with zeros. */
