@@ -106,22 +106,31 @@ static __attribute__((noinline)) void product_tile(size_t rows, size_t k, const 
 #undef CASE
 }
 
-/* ---- GELU ---- */
+/* ---- exponentials and GELU ---- */
 
-/* gelu(x) = x Phi(x). Phi(u) = 1/2 + u P(u^2) on |u| <= 5.5, where Phi is 0 or 1 to within 2e-8; P is a polynomial in t = u^2 / (5.5^2 / 2) - 1,
- * a minimax fit with an error of 1e-8 in Phi. Below -5.5, x itself is held there too, so that a rounding error of Phi is not multiplied by a large x. */
+/* 2^x for -126 <= x <= 0, with a relative error of 7.5e-8 before rounding: a minimax fit on -0.5 .. 0.5. */
+INLINE vector power_of_two(vector x)
+{
+    static const float coefficients[] = {1.0000001f, 0.69314694f, 0.2402212f, 0.055507131f, 0.009675541f, 0.0013276473f};
+    const vector shift = all(12582912.0f); /* 1.5 * 2^23: added, it rounds to a whole number that stands in the low bits */
+    vector whole = x + shift;
+    vector rest = x - (whole - shift);
+    vector polynomial = all(coefficients[5]);
+    UNROLL for (int i = 4; i >= 0; i--)
+        polynomial = polynomial * rest + all(coefficients[i]);
+    return (vector)((integers)polynomial + ((integers)whole << 23));
+}
+
+/* gelu(x) = x Phi(x) = max(x, 0) - |x| Phi(-|x|), and log2 Phi(-|x|) is smooth: a polynomial of degree 7, a minimax fit by its effect on gelu, where it is 3e-8
+ * at most; less than rounding adds. Beyond 6, |x| is held there: its product with Phi is 6e-9 and has nothing to add. */
 INLINE vector gelu(vector x)
 {
-    static const float coefficients[] = {0.12855193f,   -0.064172335f, 0.04773763f,   -0.038792785f, 0.03207026f,     -0.026048262f,
-                                         0.020364566f,  -0.014999071f, 0.010227831f,  -0.0068199285f, 0.0046217754f,  -0.002418624f,
-                                         0.00072011072f, -0.00052915007f, 0.00063155772f, -0.00023641264f};
-    vector held = vector_larger(x, all(-5.5f));
-    vector u = -vector_larger(-held, all(-5.5f));
-    vector t = u * u * all(2 / (5.5f * 5.5f)) - all(1);
-    vector polynomial = all(coefficients[15]);
-    UNROLL for (int i = 14; i >= 0; i--)
-        polynomial = polynomial * t + all(coefficients[i]);
-    return held * (u * polynomial + all(0.5f));
+    static const float coefficients[] = {-0.99999613f, 1.1511629f, -0.45892835f, 0.053123802f, 0.0078107035f, 0.00063592749f, 2.9316047e-07f, -3.1520401e-06f};
+    const vector held = vector_larger((vector)((integers)x | INT32_MIN), all(-6)); /* -|x| */
+    vector exponent = all(coefficients[7]);
+    UNROLL for (int i = 6; i >= 0; i--)
+        exponent = exponent * held + all(coefficients[i]);
+    return held * power_of_two(exponent) + vector_larger(x, all(0));
 }
 
 static __attribute__((noinline)) void gelu_tile(size_t rows, size_t columns, float *c, size_t c_stride)
@@ -177,18 +186,10 @@ static void linear(const struct linear *layer, enum linear_then then, size_t row
 
 /* ---- attention ---- */
 
-/* 2^x for x <= 0, within 2 units in the last place; 2^-126 below -126. */
-INLINE vector power_of_two(vector x)
+/* 2^x for x <= 0; 2^-126 below -126. */
+INLINE vector exponential(vector x)
 {
-    static const float coefficients[] = {1.0f, 0.69314718f, 0.24022652f, 0.05550327f, 0.009617995f, 0.0013400431f, 0.00015478018f};
-    const vector shift = all(12582912.0f); /* 1.5 * 2^23: added, it rounds to a whole number that stands in the low bits */
-    x = vector_larger(x, all(-126));
-    vector whole = x + shift;
-    vector rest = x - (whole - shift);
-    vector polynomial = all(coefficients[6]);
-    UNROLL for (int i = 5; i >= 0; i--)
-        polynomial = polynomial * rest + all(coefficients[i]);
-    return (vector)((integers)polynomial + ((integers)whole << 23));
+    return power_of_two(vector_larger(x, all(-126)));
 }
 
 /* The largest of a row's `columns` scores, one for each lane. Behind them, up to a whole vector, stand zeros, to which `hide` is added to keep them out. */
@@ -206,10 +207,10 @@ INLINE vector exponentials(float *row, size_t columns, vector hide, float larges
 {
     const size_t last = (columns - 1) / LANES * LANES;
     const vector factor = all(scale * 1.44269504f), offset = all(largest) * factor;
-    vector sum = power_of_two((load(row + last) + hide) * factor - offset);
+    vector sum = exponential((load(row + last) + hide) * factor - offset);
     store(row + last, sum);
     for (size_t j = 0; j < last; j += LANES) {
-        vector e = power_of_two(load(row + j) * factor - offset);
+        vector e = exponential(load(row + j) * factor - offset);
         store(row + j, e);
         sum += e;
     }
