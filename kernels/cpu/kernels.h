@@ -50,8 +50,8 @@ struct kernels {
     void (*attention)(const struct attention *text, const float *qkv, size_t qkv_stride, float *context, size_t context_stride, float *scratch);
     /* Floats of scratch memory that attention needs for a text of this length. */
     size_t (*attention_scratch)(size_t tokens, size_t head_size);
-    /* In place over rows of x [rows, width]: (x - mean) / sqrt(variance + epsilon) * gain + bias. */
-    void (*layer_norm)(size_t rows, size_t width, float *x, size_t stride, const float *gain, const float *bias, float epsilon);
+    /* In place over rows of x [rows, width]: (x - mean) / sqrt(variance + epsilon) * gain + bias. To copy [rows, width] too. */
+    void (*layer_norm)(size_t rows, size_t width, float *x, size_t stride, const float *gain, const float *bias, float epsilon, float *copy, size_t copy_stride);
     /* The same of a + b + c, all [width], to x [width]; c may be NULL. 1 / sqrt(variance + epsilon) is returned. */
     float (*layer_norm_of_sum)(size_t width, const float *a, const float *b, const float *c, const float *gain, const float *bias, float epsilon, float *x);
     /* y = (a + b) * factor + c, all [width] */

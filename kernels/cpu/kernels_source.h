@@ -13,6 +13,7 @@
 
 #define PANEL (WIDTH * LANES)
 #include "vectors.h"
+#include "layer_norm.h"
 
 /* ---- matrix product: register tiles over packed panels ---- */
 
@@ -339,36 +340,10 @@ static void attention(const struct attention *text, const float *qkv, size_t qkv
 
 /* ---- layer normalization ---- */
 
-/* The factor 1 / sqrt(variance + epsilon) is returned. */
-static float layer_norm_row(size_t width, float *x, const float *gain, const float *bias, float epsilon)
-{
-    const size_t whole = width / LANES * LANES;
-    vector sum = all(0), squares = all(0);
-    float rest = 0;
-    for (size_t j = 0; j < whole; j += LANES)
-        sum += load(x + j);
-    for (size_t j = whole; j < width; j++)
-        rest += x[j];
-    const float mean = (vector_sum(sum) + rest) / (float)width;
-    rest = 0;
-    for (size_t j = 0; j < whole; j += LANES) {
-        vector difference = load(x + j) - all(mean);
-        squares += difference * difference;
-    }
-    for (size_t j = whole; j < width; j++)
-        rest += (x[j] - mean) * (x[j] - mean);
-    const float factor = 1 / sqrtf((vector_sum(squares) + rest) / (float)width + epsilon);
-    for (size_t j = 0; j < whole; j += LANES)
-        store(x + j, (load(x + j) - all(mean)) * all(factor) * load(gain + j) + load(bias + j));
-    for (size_t j = whole; j < width; j++)
-        x[j] = (x[j] - mean) * factor * gain[j] + bias[j];
-    return factor;
-}
-
-static void layer_norm(size_t rows, size_t width, float *x, size_t stride, const float *gain, const float *bias, float epsilon)
+static void layer_norm(size_t rows, size_t width, float *x, size_t stride, const float *gain, const float *bias, float epsilon, float *copy, size_t copy_stride)
 {
     for (size_t i = 0; i < rows; i++)
-        layer_norm_row(width, x + i * stride, gain, bias, epsilon);
+        layer_norm_row(width, x + i * stride, gain, bias, epsilon, copy + i * copy_stride);
 }
 
 static float layer_norm_of_sum(size_t width, const float *a, const float *b, const float *c, const float *gain, const float *bias, float epsilon, float *x)
@@ -380,7 +355,7 @@ static float layer_norm_of_sum(size_t width, const float *a, const float *b, con
     }
     for (; j < width; j++)
         x[j] = c ? a[j] + b[j] + c[j] : a[j] + b[j];
-    return layer_norm_row(width, x, gain, bias, epsilon);
+    return layer_norm_row(width, x, gain, bias, epsilon, x);
 }
 
 static void scaled_sum(size_t width, const float *a, const float *b, float factor, const float *c, float *y)

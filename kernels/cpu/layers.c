@@ -240,12 +240,6 @@ void layers_close(struct layers *layers)
 
 /* ---- the forward pass ---- */
 
-static void copy_rows(const struct layers *layers, size_t rows, const float *from, size_t from_stride, float *to, size_t to_stride)
-{
-    for (size_t i = 0; i < rows; i++)
-        memmove(to + i * to_stride, from + i * from_stride, layers->model->hidden * sizeof *to);
-}
-
 /* The context of one group of heads, for every token or for one of each text, whose contexts then stand side by side. */
 static void attend(struct layers *layers, size_t group, const struct pack *pack, enum rows_wanted wanted)
 {
@@ -268,7 +262,7 @@ static void keep_wanted(const struct layers *layers, const struct pack *pack, en
 {
     for (size_t i = 0; i < pack->texts; i++) {
         const size_t row = (wanted == ROWS_LAST ? pack->offsets[i + 1] - 1 : pack->offsets[i]) - pack->offsets[0];
-        copy_rows(layers, 1, states + row * stride, stride, states + i * stride, stride);
+        memmove(states + i * stride, states + row * stride, layers->model->hidden * sizeof *states);
     }
 }
 
@@ -298,14 +292,13 @@ static void run_layer(struct layers *layers, size_t index, const struct pack *pa
     if (wanted != ROWS_ALL)
         keep_wanted(layers, pack, wanted, states, stride);
     kernels->linear(&packed->output, LINEAR_ADD, rows, layers->context, layers->stride, states, stride);
-    kernels->layer_norm(rows, hidden, states, stride, layer->attention_gain, layer->attention_bias, model->epsilon);
-    copy_rows(layers, rows, states, stride, layers->next, layers->stride); /* the residual connection: the blocks' results are added to it */
+    kernels->layer_norm(rows, hidden, states, stride, layer->attention_gain, layer->attention_bias, model->epsilon, layers->next,
+                        layers->stride); /* the residual connection: the blocks' results are added to the copy */
     for (size_t b = 0; b < layers->blocks; b++) {
         kernels->linear(&packed->up[b], LINEAR_GELU, rows, states, stride, layers->block, layers->block_stride);
         kernels->linear(&packed->down[b], LINEAR_ADD, rows, layers->block, layers->block_stride, layers->next, layers->stride);
     }
-    kernels->layer_norm(rows, hidden, layers->next, layers->stride, layer->output_gain, layer->output_norm_bias, model->epsilon);
-    copy_rows(layers, rows, layers->next, layers->stride, states, stride);
+    kernels->layer_norm(rows, hidden, layers->next, layers->stride, layer->output_gain, layer->output_norm_bias, model->epsilon, states, stride);
 }
 
 int layers_run(struct layers *layers, const struct pack *pack, enum rows_wanted wanted, float *states, size_t stride, struct reason *why)

@@ -18,6 +18,7 @@
 #define STEP_BYTES 4 /* of a group */
 #define VALUE_BYTES (STEP_BYTES / GROUP)
 #include "vectors.h"
+#include "layer_norm.h"
 
 INLINE void store_some_values(char *at, vector v, size_t count)
 {
@@ -261,9 +262,9 @@ INLINE void convert_row(size_t width, const float *x, float least, float most, c
         store_some_values(values + j, fused(load_some(x + j, width - j), all(factor), all(shift)), width - j);
 }
 
-static void convert(size_t rows, size_t width, const float *x, size_t stride, const struct operand *into)
+static void convert_rows(size_t first, size_t end, size_t width, const float *x, size_t stride, const struct operand *into)
 {
-    for (size_t i = 0; i < rows; i++) {
+    for (size_t i = first; i < end; i++) {
         vector less = all(0), more = all(0);
         float *row = into->row;
         size_t j = 0;
@@ -290,12 +291,17 @@ INLINE void convert_row(size_t width, const float *x, const struct operand *into
         store_some_values(values + j * VALUE_BYTES, load_some(x + j, width - j), width - j);
 }
 
-static void convert(size_t rows, size_t width, const float *x, size_t stride, const struct operand *into)
+static void convert_rows(size_t first, size_t end, size_t width, const float *x, size_t stride, const struct operand *into)
 {
-    for (size_t i = 0; i < rows; i++)
+    for (size_t i = first; i < end; i++)
         convert_row(width, x + i * stride, into, i);
 }
 #endif
+
+static void convert(size_t rows, size_t width, const float *x, size_t stride, const struct operand *into)
+{
+    convert_rows(0, rows, width, x, stride, into);
+}
 
 static void linear_gelu(const struct reduced_linear *layer, size_t rows, const struct operand *x, float *scratch, size_t scratch_stride, const struct operand *y)
 {
@@ -308,35 +314,12 @@ static void linear_gelu(const struct reduced_linear *layer, size_t rows, const s
 #endif
 }
 
-static void layer_norm_row(size_t width, float *x, const float *gain, const float *bias, float epsilon)
-{
-    const size_t whole = width / LANES * LANES;
-    vector sum = all(0), squares = all(0);
-    float rest = 0;
-    for (size_t j = 0; j < whole; j += LANES)
-        sum += load(x + j);
-    for (size_t j = whole; j < width; j++)
-        rest += x[j];
-    const float mean = (vector_sum(sum) + rest) / (float)width;
-    rest = 0;
-    for (size_t j = 0; j < whole; j += LANES) {
-        vector difference = load(x + j) - all(mean);
-        squares = fused(difference, difference, squares);
-    }
-    for (size_t j = whole; j < width; j++)
-        rest += (x[j] - mean) * (x[j] - mean);
-    const float factor = 1 / sqrtf((vector_sum(squares) + rest) / (float)width + epsilon);
-    for (size_t j = 0; j < whole; j += LANES)
-        store(x + j, fused((load(x + j) - all(mean)) * all(factor), load(gain + j), load(bias + j)));
-    for (size_t j = whole; j < width; j++)
-        x[j] = (x[j] - mean) * factor * gain[j] + bias[j];
-}
-
 static void layer_norm(size_t rows, size_t width, float *x, size_t stride, const float *gain, const float *bias, float epsilon, const struct operand *into)
 {
-    for (size_t i = 0; i < rows; i++)
-        layer_norm_row(width, x + i * stride, gain, bias, epsilon);
-    convert(rows, width, x, stride, into);
+    for (size_t i = 0; i < rows; i++) {
+        layer_norm_row(width, x + i * stride, gain, bias, epsilon, x + i * stride);
+        convert_rows(i, i + 1, width, x, stride, into);
+    }
 }
 
 /* ---- packing ---- */
