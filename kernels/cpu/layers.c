@@ -43,6 +43,34 @@ static size_t row_stride(size_t width)
     return (whole(width, unit) / unit | 1) * unit;
 }
 
+/* ---- what layers in reduced precision share ---- */
+
+size_t layers_heads_at_once(const struct model_folder *model)
+{
+    size_t at_once = 1;
+    for (size_t heads = 2; heads <= model->heads; heads++)
+        if (model->heads % heads == 0 && 3 * heads * (model->hidden / model->heads) <= BLOCK_COLUMNS)
+            at_once = heads;
+    return at_once;
+}
+
+struct attention layers_attention(const struct model_folder *model, size_t first, size_t heads, size_t tokens, enum rows_wanted wanted)
+{
+    return (struct attention){
+        .tokens = tokens, .heads = heads, .head_size = model->hidden / model->heads,
+        .query = wanted == ROWS_LAST ? tokens - 1 : 0, .queries = wanted == ROWS_ALL ? tokens : 1,
+        .bias = model->distance_bias ? model->distance_bias + first * (2 * model->max_tokens - 1) : NULL, .reach = model->max_tokens,
+    };
+}
+
+void layers_keep_wanted(const struct pack *pack, enum rows_wanted wanted, size_t hidden, float *states, size_t stride)
+{
+    for (size_t i = 0; i < pack->texts; i++) {
+        const size_t row = (wanted == ROWS_LAST ? pack->offsets[i + 1] - 1 : pack->offsets[i]) - pack->offsets[0];
+        memmove(states + i * stride, states + row * stride, hidden * sizeof *states);
+    }
+}
+
 /* ---- weights ---- */
 
 static size_t head_size_of(const struct layers *layers)
@@ -54,18 +82,6 @@ static size_t block_columns(const struct layers *layers, size_t block)
 {
     const size_t left = layers->model->intermediate - block * BLOCK_COLUMNS;
     return left < BLOCK_COLUMNS ? left : BLOCK_COLUMNS;
-}
-
-/* The largest number of heads that divides them all and whose queries, keys and values fit a block; at least one. */
-static void cut(struct layers *layers)
-{
-    const struct model_folder *model = layers->model;
-    layers->heads_at_once = 1;
-    for (size_t heads = 2; heads <= model->heads; heads++)
-        if (model->heads % heads == 0 && 3 * heads * head_size_of(layers) <= BLOCK_COLUMNS)
-            layers->heads_at_once = heads;
-    layers->groups = model->heads / layers->heads_at_once;
-    layers->blocks = (model->intermediate + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS;
 }
 
 /* Places a linear layer's weights and bias at *at, or only counts the floats where there is no memory yet. */
@@ -177,7 +193,9 @@ struct layers *layers_open(const struct model_folder *model, const struct kernel
     }
     layers->model = model;
     layers->kernels = kernels;
-    cut(layers);
+    layers->heads_at_once = layers_heads_at_once(model);
+    layers->groups = model->heads / layers->heads_at_once;
+    layers->blocks = (model->intermediate + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS;
     if (pack_weights(layers, why) < 0 || open_products(layers, why) < 0) {
         layers_close(layers);
         return NULL;
@@ -247,22 +265,9 @@ static void attend(struct layers *layers, size_t group, const struct pack *pack,
     const size_t heads = layers->heads_at_once, head_size = head_size_of(layers);
     for (size_t i = 0; i < pack->texts; i++) {
         const size_t *offsets = pack->offsets, first = offsets[i] - offsets[0], tokens = offsets[i + 1] - offsets[i], into = wanted == ROWS_ALL ? first : i;
-        const struct attention text = {
-            .tokens = tokens, .heads = heads, .head_size = head_size,
-            .query = wanted == ROWS_LAST ? tokens - 1 : 0, .queries = wanted == ROWS_ALL ? tokens : 1,
-            .bias = model->distance_bias ? model->distance_bias + group * heads * (2 * model->max_tokens - 1) : NULL, .reach = model->max_tokens,
-        };
+        const struct attention text = layers_attention(model, group * heads, heads, tokens, wanted);
         layers->kernels->attention(&text, layers->block + first * layers->block_stride, layers->block_stride,
                                    layers->context + into * layers->stride + group * heads * head_size, layers->stride, layers->scratch);
-    }
-}
-
-/* Moves the states of each text's first or last token to the front. */
-static void keep_wanted(const struct layers *layers, const struct pack *pack, enum rows_wanted wanted, float *states, size_t stride)
-{
-    for (size_t i = 0; i < pack->texts; i++) {
-        const size_t row = (wanted == ROWS_LAST ? pack->offsets[i + 1] - 1 : pack->offsets[i]) - pack->offsets[0];
-        memmove(states + i * stride, states + row * stride, layers->model->hidden * sizeof *states);
     }
 }
 
@@ -290,7 +295,7 @@ static void run_layer(struct layers *layers, size_t index, const struct pack *pa
         attend(layers, g, pack, wanted);
     }
     if (wanted != ROWS_ALL)
-        keep_wanted(layers, pack, wanted, states, stride);
+        layers_keep_wanted(pack, wanted, hidden, states, stride);
     kernels->linear(&packed->output, LINEAR_ADD, rows, layers->context, layers->stride, states, stride);
     kernels->layer_norm(rows, hidden, states, stride, layer->attention_gain, layer->attention_bias, model->epsilon, layers->next,
                         layers->stride); /* the residual connection: the blocks' results are added to the copy */

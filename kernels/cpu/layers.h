@@ -25,6 +25,17 @@ struct pack {
 /* Which rows of the last layer are wanted: those of all tokens, or of each text's first or last one, and then they stand side by side. */
 enum rows_wanted { ROWS_ALL, ROWS_FIRST, ROWS_LAST };
 
+/* ---- what layers in reduced precision share with these ---- */
+
+/* The largest number of heads that divides them all and whose queries, keys and values stay in the second-level cache; at least one. */
+size_t layers_heads_at_once(const struct model_folder *model);
+/* Heads `first` and following of a text. */
+struct attention layers_attention(const struct model_folder *model, size_t first, size_t heads, size_t tokens, enum rows_wanted wanted);
+/* Moves the states of each text's first or last token to the front. */
+void layers_keep_wanted(const struct pack *pack, enum rows_wanted wanted, size_t hidden, float *states, size_t stride);
+
+/* ---- the layers in f32 ---- */
+
 /* Packs the weights. NULL with `why`. The model must outlive it. */
 struct layers *layers_open(const struct model_folder *model, const struct kernels *kernels, struct reason *why) __attribute__((warn_unused_result));
 void layers_close(struct layers *layers); /* NULL is allowed */

@@ -9,20 +9,23 @@
 #define LINE 64
 #define WIDE_BYTES 524288 /* the widest activations are made for so many rows at a time that they stay in the second-level cache */
 
-struct layer { struct reduced_linear qkv, output, up, down; };
+/* A layer's weights. Queries, keys and values of a few heads are one linear layer, as in layers.c. */
+struct layer { struct reduced_linear *qkv, output, up, down; };
 
 struct reduced_layers {
     const struct model_folder *model;
     struct reduced kernels;
-    struct layer *layer; /* [layers] */
-    char *weights;       /* all packed weights and vectors */
+    struct layer *layer;        /* [layers] */
+    struct reduced_linear *qkv_linear; /* [layers, groups]: what struct layer points to */
+    char *weights;              /* all packed weights and vectors */
     size_t weight_bytes;
     struct embedding_products *products; /* of the first layer; NULL: it is as the others */
-    float *no_bias;                      /* zeros, as many as queries, keys and values, filled up to whole panels */
+    float *no_bias;                      /* zeros, as many as queries, keys and values of heads_at_once */
 
+    size_t heads_at_once, groups;
     size_t rows, wide_rows;                        /* that the buffers hold */
     size_t qkv_stride, context_stride, wide_stride; /* floats from row to row */
-    float *qkv, *context;                          /* [rows, 3 * hidden], [rows, hidden] */
+    float *qkv, *context;                          /* [rows, 3 * heads_at_once * head_size], [rows, hidden] */
     float *wide;                                   /* [wide_rows, intermediate] */
     float *scratch;                                /* attention's */
     struct operand x, y;                           /* [rows, hidden], [wide_rows, intermediate] */
@@ -64,7 +67,9 @@ static size_t place_weights(struct reduced_layers *layers)
     size_t at = 0;
     for (size_t i = 0; i < layers->model->layers; i++) {
         struct layer *layer = &layers->layer[i];
-        place_linear(layers, &layer->qkv, hidden, 3 * hidden, &at);
+        layer->qkv = layers->qkv_linear + i * layers->groups;
+        for (size_t g = 0; g < layers->groups; g++)
+            place_linear(layers, &layer->qkv[g], hidden, 3 * hidden / layers->groups, &at);
         place_linear(layers, &layer->output, hidden, hidden, &at);
         place_linear(layers, &layer->up, hidden, wide, &at);
         place_linear(layers, &layer->down, wide, hidden, &at);
@@ -80,11 +85,15 @@ static int pack_part(const struct reduced_layers *layers, struct reduced_linear 
 
 static int pack_layer(const struct reduced_layers *layers, struct layer *packed, const struct model_layer *layer)
 {
-    const size_t hidden = layers->model->hidden;
-    if (pack_part(layers, &packed->qkv, layer->query, layer->query_bias, 0, hidden) < 0 ||
-        pack_part(layers, &packed->qkv, layer->key, layer->key_bias, hidden, hidden) < 0 ||
-        pack_part(layers, &packed->qkv, layer->value, layer->value_bias, 2 * hidden, hidden) < 0 ||
-        pack_part(layers, &packed->output, layer->output, layer->output_bias, 0, hidden) < 0 ||
+    const size_t hidden = layers->model->hidden, columns = hidden / layers->groups;
+    for (size_t g = 0; g < layers->groups; g++) {
+        const size_t from = g * columns;
+        if (pack_part(layers, &packed->qkv[g], layer->query + from * hidden, layer->query_bias + from, 0, columns) < 0 ||
+            pack_part(layers, &packed->qkv[g], layer->key + from * hidden, layer->key_bias + from, columns, columns) < 0 ||
+            pack_part(layers, &packed->qkv[g], layer->value + from * hidden, layer->value_bias + from, 2 * columns, columns) < 0)
+            return -1;
+    }
+    if (pack_part(layers, &packed->output, layer->output, layer->output_bias, 0, hidden) < 0 ||
         pack_part(layers, &packed->up, layer->up, layer->up_bias, 0, layers->model->intermediate) < 0 ||
         pack_part(layers, &packed->down, layer->down, layer->down_bias, 0, hidden) < 0)
         return -1;
@@ -94,7 +103,8 @@ static int pack_layer(const struct reduced_layers *layers, struct layer *packed,
 static int pack_weights(struct reduced_layers *layers, struct reason *why)
 {
     layers->layer = calloc(layers->model->layers, sizeof *layers->layer);
-    if (!layers->layer)
+    layers->qkv_linear = calloc(layers->model->layers * layers->groups, sizeof *layers->qkv_linear);
+    if (!layers->layer || !layers->qkv_linear)
         return fail(why, "out of memory");
     layers->weight_bytes = place_weights(layers);
     /* Zeros from the system fill up the last panels. Large pages spare the products most of their misses of the translation buffer. */
@@ -177,7 +187,7 @@ static int make_fixed_buffers(struct reduced_layers *layers, struct reason *why)
 {
     const struct model_folder *model = layers->model;
     const size_t tile = layers->kernels.rows;
-    layers->qkv_stride = row_bytes(3 * model->hidden * sizeof(float)) / sizeof(float);
+    layers->qkv_stride = row_bytes(3 * model->hidden / layers->groups * sizeof(float)) / sizeof(float);
     layers->context_stride = row_bytes(model->hidden * sizeof(float)) / sizeof(float);
     layers->wide_stride = row_bytes(model->intermediate * sizeof(float)) / sizeof(float);
     layers->wide_rows = WIDE_BYTES / (layers->wide_stride * sizeof(float)) / tile * tile;
@@ -193,19 +203,22 @@ static int make_fixed_buffers(struct reduced_layers *layers, struct reason *why)
 static void multiply_first(void *context, int biased, size_t rows, const float *x, size_t stride, float *y)
 {
     struct reduced_layers *layers = context;
-    struct reduced_linear qkv = layers->layer[0].qkv;
-    qkv.bias = biased ? qkv.bias : layers->no_bias;
+    const size_t hidden = layers->model->hidden;
     for (size_t i = 0, some; i < rows; i += some) {
         some = rows - i < layers->rows ? rows - i : layers->rows;
-        layers->kernels.convert(some, qkv.inputs, x + i * stride, stride, &layers->x);
-        layers->kernels.linear(&qkv, LINEAR_STORE, some, &layers->x, y + i * qkv.outputs, qkv.outputs);
+        layers->kernels.convert(some, hidden, x + i * stride, stride, &layers->x);
+        for (size_t g = 0; g < layers->groups; g++) {
+            struct reduced_linear qkv = layers->layer[0].qkv[g];
+            qkv.bias = biased ? qkv.bias : layers->no_bias;
+            layers->kernels.linear(&qkv, LINEAR_STORE, some, &layers->x, y + i * 3 * hidden + g * qkv.outputs, 3 * hidden);
+        }
     }
 }
 
 static int open_products(struct reduced_layers *layers, const struct kernels *exact, struct reason *why)
 {
     const struct first_layer first = {layers, multiply_first, 3 * layers->model->hidden};
-    layers->no_bias = calloc(round_up(first.outputs, layers->kernels.panel), sizeof *layers->no_bias);
+    layers->no_bias = calloc(round_up(layers->layer[0].qkv->outputs, layers->kernels.panel), sizeof *layers->no_bias);
     if (!layers->no_bias)
         return fail(why, "out of memory");
     return reserve(layers, layers->kernels.rows, why) < 0 ? -1 : embedding_products_open(&layers->products, layers->model, exact, &first, why);
@@ -220,6 +233,8 @@ struct reduced_layers *reduced_layers_open(const struct model_folder *model, con
     }
     layers->model = model;
     layers->kernels = *kernels;
+    layers->heads_at_once = layers_heads_at_once(model);
+    layers->groups = model->heads / layers->heads_at_once;
     if (pack_weights(layers, why) < 0 || make_fixed_buffers(layers, why) < 0 || open_products(layers, exact, why) < 0) {
         reduced_layers_close(layers);
         return NULL;
@@ -237,6 +252,7 @@ void reduced_layers_close(struct reduced_layers *layers)
     free(layers->no_bias);
     free(layers->wide);
     free(layers->layer);
+    free(layers->qkv_linear);
     if (layers->weights)
         munmap(layers->weights, layers->weight_bytes);
     free(layers);
@@ -244,26 +260,19 @@ void reduced_layers_close(struct reduced_layers *layers)
 
 /* ---- the forward pass ---- */
 
-/* The context of every token, or of one in each text, and then their rows of states move to the front. The number of rows that are left. */
-static size_t attend(struct reduced_layers *layers, const struct pack *pack, enum rows_wanted wanted, float *states, size_t stride)
+/* The context of one group of heads, for every token or for one of each text, whose contexts then stand side by side. */
+static void attend(struct reduced_layers *layers, size_t group, const struct pack *pack, enum rows_wanted wanted)
 {
-    const size_t *offsets = pack->offsets;
+    const size_t *offsets = pack->offsets, heads = layers->heads_at_once;
     const struct model_folder *model = layers->model;
+    const size_t head_size = model->hidden / model->heads;
     for (size_t i = 0; i < pack->texts; i++) {
         const size_t first = offsets[i] - offsets[0], tokens = offsets[i + 1] - offsets[i];
-        struct attention text = {.tokens = tokens, .heads = model->heads, .head_size = model->hidden / model->heads, .queries = tokens,
-                                 .bias = model->distance_bias, .reach = model->max_tokens};
-        size_t into = first;
-        if (wanted != ROWS_ALL) {
-            text.query = wanted == ROWS_LAST ? tokens - 1 : 0;
-            text.queries = 1;
-            into = i;
-            memmove(states + into * stride, states + (first + text.query) * stride, model->hidden * sizeof *states);
-        }
-        layers->kernels.attention(&text, layers->qkv + first * layers->qkv_stride, layers->qkv_stride, layers->context + into * layers->context_stride,
-                                  layers->context_stride, layers->scratch);
+        const struct attention text = layers_attention(model, group * heads, heads, tokens, wanted);
+        const size_t into = wanted == ROWS_ALL ? first : i;
+        layers->kernels.attention(&text, layers->qkv + first * layers->qkv_stride, layers->qkv_stride,
+                                  layers->context + into * layers->context_stride + group * heads * head_size, layers->context_stride, layers->scratch);
     }
-    return wanted == ROWS_ALL ? offsets[pack->texts] - offsets[0] : pack->texts;
 }
 
 static void run_layer(struct reduced_layers *layers, size_t index, const struct pack *pack, enum rows_wanted wanted, float *states, size_t stride)
@@ -272,13 +281,18 @@ static void run_layer(struct reduced_layers *layers, size_t index, const struct 
     const struct model_folder *model = layers->model;
     const struct layer *packed = &layers->layer[index];
     const struct model_layer *layer = &model->layer[index];
-    const size_t hidden = model->hidden, all_rows = pack->offsets[pack->texts] - pack->offsets[0];
+    const size_t hidden = model->hidden, all_rows = pack->offsets[pack->texts] - pack->offsets[0], rows = wanted == ROWS_ALL ? all_rows : pack->texts;
 
-    if (index == 0 && layers->products)
-        embedding_products_sum(layers->products, &pack->tokens, all_rows, 0, 3 * hidden, layers->qkv, layers->qkv_stride);
-    else
-        kernels->linear(&packed->qkv, LINEAR_STORE, all_rows, &layers->x, layers->qkv, layers->qkv_stride);
-    const size_t rows = attend(layers, pack, wanted, states, stride);
+    for (size_t g = 0; g < layers->groups; g++) {
+        const size_t outputs = packed->qkv[g].outputs;
+        if (index == 0 && layers->products)
+            embedding_products_sum(layers->products, &pack->tokens, all_rows, g * outputs, outputs, layers->qkv, layers->qkv_stride);
+        else
+            kernels->linear(&packed->qkv[g], LINEAR_STORE, all_rows, &layers->x, layers->qkv, layers->qkv_stride);
+        attend(layers, g, pack, wanted);
+    }
+    if (wanted != ROWS_ALL)
+        layers_keep_wanted(pack, wanted, hidden, states, stride);
     kernels->convert(rows, hidden, layers->context, layers->context_stride, &layers->x);
     kernels->linear(&packed->output, LINEAR_ADD, rows, &layers->x, states, stride);
     kernels->layer_norm(rows, hidden, states, stride, layer->attention_gain, layer->attention_bias, model->epsilon, &layers->x);
