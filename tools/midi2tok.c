@@ -16,7 +16,6 @@
 #include "lib/hash.h"
 #include "lib/item_guard.h"
 #include "lib/item_list.h"
-#include "lib/large_heap.h"
 #include "lib/message.h"
 #include "lib/midi_file.h"
 #include "lib/midi_input.h"
@@ -244,7 +243,6 @@ static int tokenize_shard(struct guard *guard, void *context)
     struct item_list list;
     struct reason why;
     char signature[HASH_HEX + 1];
-    large_heap();
     if (signature_of(work, signature, &why) < 0 || item_list_read(job->in, &list, &why) < 0) {
         message(MESSAGE_ERROR, job->in, "%s", why.text);
         return 1;
