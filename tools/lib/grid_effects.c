@@ -8,7 +8,7 @@
 
 static int scaled(const struct midi_file *file, const struct grid_score *score, int32_t time, int32_t *out, struct reason *why)
 {
-    double value = file->ticks_per_quarter == score->quarter ? time : grid_rounded(score->quarter / file->ticks_per_quarter * time);
+    int64_t value = file->ticks_per_quarter == score->quarter ? time : grid_rounded(score->quarter / file->ticks_per_quarter * time);
     if (value > GRID_LATEST)
         return fail(why, "an event lies too far behind the beginning");
     *out = (int32_t)value;

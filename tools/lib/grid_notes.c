@@ -72,7 +72,7 @@ static int gather_notes(const struct tokenizer *tokenizer, const struct midi_fil
                 continue;
             *out = (struct grid_note){.time = note->start, .duration = note->duration, .pitch = note->pitch, .velocity = note->velocity};
             if (resampled) {
-                double start = grid_rounded(scale * note->start), duration = grid_rounded(scale * note->duration);
+                int64_t start = grid_rounded(scale * note->start), duration = grid_rounded(scale * note->duration);
                 if (start > GRID_LATEST || duration > GRID_LATEST)
                     return late(why);
                 out->time = (int32_t)start;
