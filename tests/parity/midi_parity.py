@@ -36,6 +36,7 @@ PEERS_REFUSE = {
 # Where MidiTok fails on its own configuration or a file's contents, and midi2tok does what was meant.
 MIDITOK_FAILS = {
     "KeyError: 'Pedal": "pedals without programs: MidiTok looks for the track's program, but has Pedal_0 alone; we write that",
+    "UnboundLocalError: cannot access local variable 'event'": "trailing bars where no track's program is among those asked for: MidiTok looks for a last event",
     "IndexError: pyvec::index out of range": "MuMIDI without tempos, of a file that sets none: MidiTok asks for the first one all the same",
 }
 PER_TOK_PEDALS = "PerTok's pedals with durations: MidiTok takes ticks of PerTok for steps of beat_res, fails or finds another duration; we write the nearest"
