@@ -60,7 +60,8 @@ static void check_decoding(struct token_decoder *decoder, const struct tokenizer
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct midi_input input;
-    static struct midi_file file = {.want_controls = 1};
+    static struct note_endings endings;
+    static struct midi_file file = {.want_controls = 1, .endings = &endings};
     static struct encoder encoder;
     static struct amt_notes amt;
     static struct token_list ids = {.want_times = 1};

@@ -3,6 +3,7 @@
 
 #include "grow.h"
 #include "midi_reading.h"
+#include "note_endings.h"
 
 #define CHANNELS 16
 #define KEYS (CHANNELS * 128) /* a channel and a pitch, or a channel and a program */
@@ -151,6 +152,15 @@ static int change_control(struct midi_track_reading *track, uint16_t index, cons
     return 0;
 }
 
+static int add_to_endings(struct midi_track_reading *track, uint8_t status, const uint8_t *data, int32_t time)
+{
+    struct note_endings *endings = track->file->endings;
+    unsigned channel = status & 15;
+    if (status >> 4 == 0x9 && data[1] > 0)
+        return note_endings_start(endings, channel, data[0], data[1], time, track->reading->why);
+    return note_endings_end(endings, channel, track->program[channel], data[0], time, track->reading->why);
+}
+
 static int channel_event(struct midi_track_reading *track, uint8_t status, const uint8_t *data, int32_t time)
 {
     unsigned channel = status & 15;
@@ -160,6 +170,8 @@ static int channel_event(struct midi_track_reading *track, uint8_t status, const
     case 0x9:
         if ((data[0] | data[1]) > 127)
             return midi_damaged(track->reading, data, "a note's pitch or velocity is above 127");
+        if (track->file->endings && add_to_endings(track, status, data, time) < 0)
+            return -1;
         if (status >> 4 == 0x9 && data[1] > 0)
             return start_note(track, channel, data[0], data[1], time);
         end_note(track, channel, data[0], time);
@@ -218,7 +230,7 @@ static int meta_event(struct midi_track_reading *track, uint8_t type, const uint
             return 0;
         if (GROW(file->tempos, file->tempo_capacity, file->tempo_count + 1, why) < 0)
             return -1;
-        file->tempos[file->tempo_count++] = (struct midi_tempo){time, midi_big_endian(data, 3)};
+        file->tempos[file->tempo_count++] = (struct midi_tempo){time, midi_big_endian(data, 3), (uint16_t)track->reading->chunk};
         return 0;
     case TIME_SIGNATURE:
         if (length < 2 || data[0] == 0 || data[1] > 7)
@@ -464,6 +476,8 @@ int midi_track_read(struct midi_reading *reading, const uint8_t *at, const uint8
     struct midi_track_reading *track = file->track_reading;
     size_t first = file->track_count;
     begin(track, reading);
+    if (file->endings)
+        note_endings_begin_chunk(file->endings);
     if (read_events(track, at, end) < 0 && !midi_is_forgiven(reading))
         return -1;
     if (place_notes(track) < 0)
