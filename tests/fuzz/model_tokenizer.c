@@ -12,7 +12,9 @@ static void encode(struct text_tokenizer *tokenizer, const char *text, size_t by
     int32_t ids[MOST];
     struct reason why;
     const size_t known = text_tokenizer_ids(tokenizer);
-    for (size_t most = text_tokenizer_added(tokenizer); most <= MOST; most += 7) {
+    const size_t least = text_tokenizer_added(tokenizer), limits[] = {least, least + 1, least + 5, MOST};
+    for (size_t limit = 0; limit < 4 && limits[limit] <= MOST; limit++) {
+        const size_t most = limits[limit];
         const long count = text_tokenizer_encode(tokenizer, text, bytes, most, ids, &why);
         if (count < 0)
             return;
