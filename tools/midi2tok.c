@@ -90,12 +90,13 @@ static void free_work(struct work *work)
     text_free(&work->record);
 }
 
-/* Everything but the input that decides the tokens. -1 without memory. */
+/* Everything but the input that decides the tokens. */
 static int signature_of(const struct work *work, char hex[HASH_HEX + 1], struct reason *why)
 {
     struct text_buffer text = {0};
     char abc[HASH_HEX + 1];
-    abc_converter(abc);
+    if (abc_converter(abc, why) < 0)
+        return -1;
     text_printf(&text, "midi2tok %d %s, ABC by %s, %s ", ALGORITHM, work->settings.lenient ? "lenient" : "strict", abc,
                 tokenization_names[work->tokenizer.config.tokenization]);
     if (work->tokenizer.config.tokenization != AMT)

@@ -247,6 +247,7 @@ static int embed_on_cpu(struct guard *guard, const struct job *job)
         return 1;
     }
     embedder.guard = guard;
+    embedder.memory_limited = job->options->limits.memory > 0;
     embedder.signature = job->signature;
     int status = 0;
     for (size_t i = 0; i < job->shards.count; i++)

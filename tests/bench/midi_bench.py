@@ -3,13 +3,14 @@
 
     midi_bench.py PROGRAMS TEST_PROGRAMS ROUNDS FOLDER [FOLDER …]
 
-Needs miditok and symusic. What is measured is user processor time, of the same files in the same run: MidiTok reads a file, tokenizes and saves its token file;
+Needs miditok and symusic. What is measured is processor time, user and system, of the same files in the same run: MidiTok reads a file, tokenizes and saves its token file;
 symusic reads it alone; midi2tok reads, tokenizes and writes a shard, its start included; event_walk is a bare pass over the events in C. Everything is repeated ROUNDS
-times and the mean counts (the system shares user and system time out by samples, so single runs are not to be trusted); MidiTok, which takes long, runs
-once, over BENCH_FILES of the files (40, every n-th; 0: all), and midi2tok's time is scaled by notes to the same files. The last column has user and system time.
+times and the median counts; MidiTok, which takes long, runs once, over BENCH_FILES of the files (40, every n-th; 0: all), and midi2tok's time is scaled by
+notes to the same files. The last column is the share of midi2tok's time that the system takes: page faults, reading and writing files.
 Files with five tracks or more are a row of their own.
 """
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -44,16 +45,23 @@ def processor_times(command):
     return usage.ru_utime, usage.ru_stime
 
 
-def mean_times(commands, rounds):
-    times = [processor_times(command) for _ in range(rounds) for command in commands]
-    return sum(user for user, _ in times) / rounds, sum(system for _, system in times) / rounds
-
-
-def user_time(work, rounds=1):
-    start = os.times().user
+def median_times(commands, rounds):
+    """Of all commands together, one after another: processor seconds, and the system's share of them."""
+    sums = []
     for _ in range(rounds):
+        times = [processor_times(command) for command in commands]
+        user, system = sum(user for user, _ in times), sum(system for _, system in times)
+        sums.append((user + system, system / (user + system)))
+    return tuple(statistics.median(column) for column in zip(*sums))
+
+
+def median_time(work, rounds=1):
+    times = []
+    for _ in range(rounds):
+        start = time.process_time()
         work()
-    return (os.times().user - start) / rounds
+        times.append(time.process_time() - start)
+    return statistics.median(times)
 
 
 def shard_lists(programs, paths, folder):
@@ -79,14 +87,14 @@ def bench(name, paths, notes, programs, tests, rounds, most):
         list_file.write_text("".join(f"{path.resolve()}\n" for path in paths))
         some = paths[:: max(1, len(paths) // most)] if most else paths
         share = sum(notes[path] for path in some) / sum(notes[path] for path in paths)
-        walk, _ = mean_times([[tests / "event_walk", list_file]], rounds)
-        symusic = len(paths) / user_time(lambda: [Score(path) for path in paths], rounds)
+        walk, _ = median_times([[tests / "event_walk", list_file]], rounds)
+        symusic = len(paths) / median_time(lambda: [Score(path) for path in paths], rounds)
         for tokenization in TOKENIZATIONS:
             tokenizer = default(tokenization, True)
-            theirs = user_time(lambda: tokenize_all(tokenizer, some, Path(folder) / "tokens.json")) / share
-            user, system = mean_times([[programs / "midi2tok", "--tokenizer", tokenization, shard, out] for shard in lists], rounds)
-            print(f"{name:18} {tokenization:12} {len(paths) / theirs:10.1f} {symusic:10.0f} {len(paths) / user:11.0f} {theirs / user:10.0f}"
-                  f" {len(paths) / user / symusic:10.2f} {walk / user:12.0%} {len(paths) / (user + system):11.0f}", flush=True)
+            theirs = median_time(lambda: tokenize_all(tokenizer, some, Path(folder) / "tokens.json")) / share
+            ours, system = median_times([[programs / "midi2tok", "--tokenizer", tokenization, shard, out] for shard in lists], rounds)
+            print(f"{name:18} {tokenization:12} {len(paths) / theirs:10.1f} {symusic:10.0f} {len(paths) / ours:11.0f} {theirs / ours:10.0f}"
+                  f" {len(paths) / ours / symusic:10.2f} {walk / ours:12.0%} {system:10.0%}", flush=True)
 
 
 def main():
@@ -96,7 +104,7 @@ def main():
     programs, tests, rounds = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     found = readable(p for folder in sys.argv[4:] for p in sorted(Path(folder).rglob("*")) if p.suffix.lower() in (".mid", ".midi"))
     notes, most = {path: count for path, (_, count) in found.items()}, int(os.environ.get("BENCH_FILES", 40))
-    print(f"{'files':18} {'tokenizer':12} {'MidiTok/s':>10} {'symusic/s':>10} {'midi2tok/s':>11} {'x MidiTok':>10} {'x symusic':>10} {'of the walk':>12} {'with system':>11}")
+    print(f"{'files':18} {'tokenizer':12} {'MidiTok/s':>10} {'symusic/s':>10} {'midi2tok/s':>11} {'x MidiTok':>10} {'x symusic':>10} {'of the walk':>12} {'system':>10}")
     bench("all", list(found), notes, programs, tests, rounds, most)
     bench("5 tracks or more", [path for path, (tracks, _) in found.items() if tracks >= 5], notes, programs, tests, rounds, most)
 

@@ -8,10 +8,12 @@ is killed there. Usage: failing_calls.py [--sample N] [--jobs N] [--only CASE] [
 import argparse
 import errno
 import json
+import math
 import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -252,7 +254,7 @@ def judge(case, folder, done, fault, reference, call, effect):
     for path, content in results.items():
         earlier = [case.shape(path, old) for old in (case.earlier.get(path), case.inputs.get(path)) if old is not None]
         earlier += [case.earlier[path[:-4]]] if path.endswith(".bak") else []
-        if done.returncode != 0 and path != "stdout" and content != reference.get(path) and content not in earlier and not (path not in reference and is_list(path)):
+        if done.returncode != 0 and path != "stdout" and content != reference.get(path) and content not in earlier and not (path not in reference and is_list(path)) and not is_part(case, path, content, reference):
             found.append(f"under {path} stands neither the earlier nor the right content")
     for path, content in case.inputs.items():
         if path not in reference and not any(path.startswith(output) for output in case.outputs) and path not in ("work/journal", "work/plan/known") and (not os.path.exists(f"{folder}/{path}") or read(f"{folder}/{path}") != content):
@@ -265,6 +267,31 @@ def judge(case, folder, done, fault, reference, call, effect):
     if call not in NEEDED_TO_SWEEP and effect != "kill" and new_temporaries(case, folder):
         found.append(f"left behind: {new_temporaries(case, folder)}")
     return [f"{finding}; stderr {stderr!r}" if "stderr" not in finding and stderr and stderr not in finding else finding for finding in found]
+
+
+def records_of(shard):
+    """Of a .tok or .emb: what is said of each item, and what it has: {JSON: bytes}."""
+    size = struct.unpack_from("<Q", shard)[0]
+    header = json.loads(shard[8:8 + size])
+
+    def tensor(name):
+        begin, end = header[name]["data_offsets"]
+        return shard[8 + size + begin:8 + size + end]
+
+    items = json.loads(header["__metadata__"]["items"])
+    if "ids" not in header:
+        width = len(tensor("embedding")) // max(1, len(items))
+        return {json.dumps(item): tensor("embedding")[i * width:(i + 1) * width] for i, item in enumerate(items)}
+    offsets, row = struct.unpack(f"<{len(items) + 1}q", tensor("offsets")), 4 * math.prod(header["ids"]["shape"][1:])
+    return {json.dumps(item): tensor("ids")[offsets[i] * row:offsets[i + 1] * row] for i, item in enumerate(items)}
+
+
+def is_part(case, path, content, reference):
+    """What import takes over is a shard of its own, named by its items: with fewer of them it has another name, and each item must be as in the right ones."""
+    if case.program != "import" or path in reference or not path.endswith((".tok", ".emb")):
+        return False
+    right = [record for at, shard in reference.items() if at.endswith((".tok", ".emb")) for record in records_of(shard).items()]
+    return all(record in right for record in records_of(content).items())
 
 
 def new_temporaries(case, folder):

@@ -50,19 +50,24 @@ int is_abc(const uint8_t *bytes, size_t count)
 
 /* ---- running abc2midi ---- */
 
-/* The first abc2midi in PATH. */
-static int find_program(char path[PATH_MAX])
+/* The first abc2midi in PATH. 1; 0: there is none; -1: a folder cannot be looked at, and it might be there. */
+static int find_program(char path[PATH_MAX], struct reason *why)
 {
     struct stat status;
     const char *folders = getenv("PATH");
     for (const char *at = folders ? folders : ""; *at; at += strspn(at, ":")) {
         int length = (int)strcspn(at, ":");
-        if (length < PATH_MAX && snprintf(path, PATH_MAX, "%.*s/abc2midi", length, at) < PATH_MAX && stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
-            access(path, X_OK) == 0)
-            return 0;
+        if (length < PATH_MAX && snprintf(path, PATH_MAX, "%.*s/abc2midi", length, at) < PATH_MAX) {
+            if (stat(path, &status) == 0) {
+                if (S_ISREG(status.st_mode) && access(path, X_OK) == 0)
+                    return 1;
+            } else if (errno == EIO || errno == ENOMEM) {
+                return fail_errno(why, "%s", path);
+            }
+        }
         at += length;
     }
-    return -1;
+    return 0;
 }
 
 struct streams { int in, out, words; }; /* memory files: ABC, MIDI, and what the program says */
@@ -185,8 +190,9 @@ static int convert(const struct streams *streams, struct unpacked *midi, struct 
     int status = 0;
     snprintf(in, sizeof in, "/proc/self/fd/%d", streams->in);
     snprintf(out, sizeof out, "/proc/self/fd/%d", streams->out);
-    if (find_program(program) < 0)
-        return fail(why, "ABC notation needs the program abc2midi (Debian package abcmidi), which is not installed");
+    int found = find_program(program, why);
+    if (found <= 0)
+        return found < 0 ? -1 : fail(why, "ABC notation needs the program abc2midi (Debian package abcmidi), which is not installed");
     char *const arguments[] = {program, in, "-o", out, NULL};
     if (run(arguments, streams, &status, why) < 0)
         return -1;
@@ -212,12 +218,21 @@ int abc_to_midi(const uint8_t *bytes, size_t count, struct unpacked *midi, struc
     return result;
 }
 
-void abc_converter(char hex[HASH_HEX + 1])
+int abc_converter(char hex[HASH_HEX + 1], struct reason *why)
 {
     struct whole_file program = {0};
+    struct reason cause;
     char path[PATH_MAX];
-    strcpy(hex, "none");
-    if (find_program(path) == 0 && whole_file_read(path, &program, NULL) == 0)
+    int found = find_program(path, why);
+    if (found <= 0) {
+        strcpy(hex, "none");
+        return found;
+    }
+    int result = whole_file_read(path, &program, &cause);
+    if (result == 0)
         hash_to_hex(hash_bytes(program.bytes, program.count), hex);
+    else
+        fail(why, "%s: %s", path, cause.text);
     whole_file_free(&program);
+    return result;
 }

@@ -100,7 +100,7 @@ int embedder_shard(struct embedder *embedder, const struct shard_file *file, str
     if (!reuse)
         return -1;
     const struct text_shard_maker maker = {.model = embedder->model, .tokenizer = embedder->model->tokenizer, .signature = embedder->signature,
-                                           .reuse = reuse, .guard = embedder->guard};
+                                           .reuse = reuse, .guard = embedder->guard, .memory_limited = embedder->memory_limited};
     int result = text_shard_read(&shard, &maker, why);
     if (result == 0) {
         count_done(embedder, shard.at_once);

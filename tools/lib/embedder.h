@@ -23,6 +23,7 @@ struct embedder {
     size_t distinct_room;
     struct guard *guard;
     /* for shards only */
+    int memory_limited;          /* by ITEM_MEMORY */
     const char *signature;
     uint64_t items_before;       /* items of earlier shards of this call */
     struct progress_items items; /* what is done of this call */

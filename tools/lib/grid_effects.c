@@ -8,7 +8,7 @@
 
 static int scaled(const struct midi_file *file, const struct grid_score *score, int32_t time, int32_t *out, struct reason *why)
 {
-    double value = file->ticks_per_quarter == score->quarter ? time : grid_rounded(score->quarter / file->ticks_per_quarter * time);
+    int64_t value = file->ticks_per_quarter == score->quarter ? time : grid_rounded(score->quarter / file->ticks_per_quarter * time);
     if (value > GRID_LATEST)
         return fail(why, "an event lies too far behind the beginning");
     *out = (int32_t)value;
@@ -129,11 +129,11 @@ int grid_gather_effects(const struct tokenizer *tokenizer, const struct midi_fil
         if (part->tracks < 2)
             continue;
         if (part->control_count > 0 &&
-            time_order_structs(&score->order, score->controls + part->first_control, part->control_count, sizeof *score->controls, why) < 0)
+            time_order_sort(&score->order, score->controls + part->first_control, part->control_count, sizeof *score->controls, why) < 0)
             return -1;
         if (part->pedal_count > 0)
             qsort(score->pedals + part->first_pedal, part->pedal_count, sizeof *score->pedals, compare_pedals);
-        if (part->bend_count > 0 && time_order_structs(&score->order, score->bends + part->first_bend, part->bend_count, sizeof *score->bends, why) < 0)
+        if (part->bend_count > 0 && time_order_sort(&score->order, score->bends + part->first_bend, part->bend_count, sizeof *score->bends, why) < 0)
             return -1;
     }
     return 0;

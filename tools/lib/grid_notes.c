@@ -72,7 +72,7 @@ static int gather_notes(const struct tokenizer *tokenizer, const struct midi_fil
                 continue;
             *out = (struct grid_note){.time = note->start, .duration = note->duration, .pitch = note->pitch, .velocity = note->velocity};
             if (resampled) {
-                double start = grid_rounded(scale * note->start), duration = grid_rounded(scale * note->duration);
+                int64_t start = grid_rounded(scale * note->start), duration = grid_rounded(scale * note->duration);
                 if (start > GRID_LATEST || duration > GRID_LATEST)
                     return late(why);
                 out->time = (int32_t)start;
@@ -127,7 +127,7 @@ static void sort_together(struct grid_note *notes, size_t count, int (*compare)(
 static int sort_part(struct grid_score *score, const struct grid_part *part, int (*compare)(const void *, const void *), struct reason *why)
 {
     struct grid_note *notes = score->notes + part->first;
-    if (time_order_structs(&score->order, notes, part->count, sizeof *notes, why) < 0)
+    if (time_order_sort(&score->order, notes, part->count, sizeof *notes, why) < 0)
         return -1;
     for (size_t first = 0, next; first < part->count; first = next) {
         for (next = first + 1; next < part->count && notes[next].time == notes[first].time; next++)

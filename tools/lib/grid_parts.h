@@ -24,11 +24,11 @@ int grid_round_pedals(const struct tokenizer *tokenizer, struct grid_score *scor
 void grid_round_bends(const struct tokenizer *tokenizer, struct grid_score *score, struct grid_part *part);
 int grid_make_globals(const struct tokenizer *tokenizer, const struct midi_file *file, struct grid_score *score, struct reason *why);
 
-/* A time of the file in ticks of the grid, half away from zero, as C's round() does, for what is not negative. 0, or -1: too late. */
-static inline double grid_rounded(double value)
+/* A time of the file in ticks of the grid, half away from zero, as C's round() does, for what is neither negative nor 2^62. Without a branch: it would go either way. */
+static inline int64_t grid_rounded(double value)
 {
-    double whole = (double)(int64_t)value;
-    return value - whole >= 0.5 ? whole + 1 : whole;
+    int64_t whole = (int64_t)value;
+    return whole + (value - (double)whole >= 0.5);
 }
 
 #endif

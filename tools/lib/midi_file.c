@@ -170,10 +170,10 @@ int midi_file_read(const uint8_t *bytes, size_t count, struct midi_file *file, s
     file->is_damaged = 0;
     if (file->endings)
         note_endings_clear(file->endings);
-    if (read_file(&reading) < 0 || time_order_structs(&file->order, file->tempos, file->tempo_count, sizeof *file->tempos, why) < 0 ||
-        time_order_structs(&file->order, file->time_signatures, file->time_signature_count, sizeof *file->time_signatures, why) < 0)
+    if (read_file(&reading) < 0 || time_order_sort(&file->order, file->tempos, file->tempo_count, sizeof *file->tempos, why) < 0 ||
+        time_order_sort(&file->order, file->time_signatures, file->time_signature_count, sizeof *file->time_signatures, why) < 0)
         return -1;
-    return time_order_structs(&file->order, file->key_signatures, file->key_signature_count, sizeof *file->key_signatures, why);
+    return time_order_sort(&file->order, file->key_signatures, file->key_signature_count, sizeof *file->key_signatures, why);
 }
 
 void midi_file_free(struct midi_file *file)
@@ -193,6 +193,7 @@ void midi_file_free(struct midi_file *file)
     free(file->open_controls);
     free(file->track_reading);
     free(file->spans);
+    free(file->turns);
     time_order_free(&file->order);
     *file = (struct midi_file){0};
 }

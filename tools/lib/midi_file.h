@@ -93,13 +93,14 @@ struct midi_file {
 
     /* memory, kept from file to file */
     size_t note_capacity, track_capacity, tempo_capacity, time_signature_capacity, key_signature_capacity, text_capacity, pedal_capacity,
-        pitch_bend_capacity, open_capacity, open_pedal_capacity, open_bend_capacity, control_capacity, open_control_capacity, span_capacity;
+        pitch_bend_capacity, open_capacity, open_pedal_capacity, open_bend_capacity, control_capacity, open_control_capacity, span_capacity, turn_capacity;
     struct midi_open_note *open;
     struct midi_open_pedal *open_pedals;
     struct midi_open_bend *open_bends;
     struct midi_open_control *open_controls;
     struct midi_track_reading *track_reading;
     struct midi_span *spans;
+    uint32_t *turns;
     struct time_order order;
 };
 

@@ -62,16 +62,15 @@ static int list_turns(struct midi_file *file, const struct midi_span *spans, uns
                  ends = spans[to >> shift].is_candidate;
         if (!(starts | ends) || from == to)
             continue;
-        if (2 * (count + 2) > file->order.capacity && time_order_room(&file->order, count + 2, why) < 0)
+        if (GROW(file->turns, file->turn_capacity, count + 2, why) < 0)
             return -1;
         if (starts)
-            file->order.items[count++] = (struct timed){2 * from + 1, 0};
+            file->turns[count++] = 2 * from + 1;
         if (ends)
-            file->order.items[count++] = (struct timed){2 * to, 0};
+            file->turns[count++] = 2 * to;
     }
-    time_order_sort(&file->order, count);
     *turns = count;
-    return 0;
+    return time_order_sort(&file->order, file->turns, count, sizeof *file->turns, why);
 }
 
 int midi_polyphony(struct midi_file *file, int32_t last_end, size_t *most, struct reason *why)
@@ -89,8 +88,8 @@ int midi_polyphony(struct midi_file *file, int32_t last_end, size_t *most, struc
         return -1;
     *most = least;
     for (size_t i = 0; i < turns; i++) {
-        uint32_t turn = file->order.items[i].time;
-        if (i == 0 || turn >> 1 >> shift != file->order.items[i - 1].time >> 1 >> shift)
+        uint32_t turn = file->turns[i];
+        if (i == 0 || turn >> 1 >> shift != file->turns[i - 1] >> 1 >> shift)
             sounding = file->spans[turn >> 1 >> shift].before;
         sounding += turn & 1 ? 1 : UINT32_MAX; /* one more, or one less */
         *most = sounding > *most ? sounding : *most;

@@ -136,6 +136,14 @@ static enum member member_of(const struct midi_text *text, int karaoke)
     }
 }
 
+/* A text of the file as record->words. Returns whether it was cut. */
+static int take_words(struct record *record, const char *bytes, size_t count, size_t most)
+{
+    int cut = decode_words(&record->words, bytes, count, most);
+    record->out->failed |= record->words.failed;
+    return cut;
+}
+
 /* A list of texts. If there are none it is left out, unless it is `always` there. */
 static void add_texts(struct record *record, enum member member, int karaoke, int always)
 {
@@ -145,7 +153,7 @@ static void add_texts(struct record *record, enum member member, int karaoke, in
         const struct midi_text *text = &file->texts[i];
         if (member_of(text, karaoke) != member)
             continue;
-        if (decode_words(&record->words, text->bytes, text->length, MIDI_RECORD_TEXT))
+        if (take_words(record, text->bytes, text->length, MIDI_RECORD_TEXT))
             record->cut |= 1u << member;
         if (record->words.count == 0)
             continue;
@@ -171,7 +179,7 @@ static void add_lyrics(struct record *record)
     struct text_buffer lyrics = {0};
     gather_lyrics(&lyrics, record->file, MIDI_RECORD_LYRICS);
     if (lyrics.count > 0) {
-        if (decode_words(&record->words, lyrics.bytes, lyrics.count, MIDI_RECORD_LYRICS))
+        if (take_words(record, lyrics.bytes, lyrics.count, MIDI_RECORD_LYRICS))
             record->cut |= 1u << LYRICS;
         begin_member(record, LYRICS);
         text_add_json_string(record->out, record->words.count > 0 ? record->words.bytes : "", record->words.count);
@@ -222,7 +230,7 @@ void add_midi_record(struct text_buffer *out, struct midi_file *file)
     size_t polyphony = 0;
     add_numbers(&record, &plays, end);
     if (title.length > 0) {
-        decode_words(&record.words, title.bytes, title.length, MIDI_RECORD_TEXT);
+        take_words(&record, title.bytes, title.length, MIDI_RECORD_TEXT);
         text_add_string(out, ",\"title\":");
         text_add_json_string(out, record.words.count > 0 ? record.words.bytes : "", record.words.count);
     }
@@ -245,6 +253,5 @@ void add_midi_record(struct text_buffer *out, struct midi_file *file)
         text_add_json_string(out, file->damage.text, strlen(file->damage.text));
     }
     add_cut(&record);
-    out->failed |= record.words.failed;
     text_free(&record.words);
 }

@@ -33,6 +33,8 @@ struct chunk_track {
 struct midi_track_reading {
     struct midi_reading *reading;
     struct midi_file *file;
+    struct midi_open_note *open; /* the file's */
+    struct note_endings *endings; /* the file's, or NULL */
     size_t open_count, pedal_count, bend_count, control_count, track_count;
     uint8_t program[CHANNELS];
     uint16_t now[CHANNELS];       /* the track of the channel's program of now, or NO_TRACK: not looked up yet */
@@ -72,23 +74,21 @@ static uint16_t find_track(struct midi_track_reading *track, unsigned channel)
     return track->now[channel] = track->track_of[key];
 }
 
-static int start_note(struct midi_track_reading *track, unsigned channel, uint8_t pitch, uint8_t velocity, int32_t time)
+/* There is room: see midi_track_read. */
+static void start_note(struct midi_track_reading *track, unsigned channel, uint8_t pitch, uint8_t velocity, int32_t time)
 {
-    struct midi_file *file = track->file;
-    if (GROW(file->open, file->open_capacity, track->open_count + 1, track->reading->why) < 0)
-        return -1;
+    struct midi_open_note *open = track->open;
     uint16_t index = track->now[channel] != NO_TRACK ? track->now[channel] : find_track(track, channel);
     track->tracks[index].kept = 1;
     unsigned key = channel << 7 | pitch;
     uint32_t note = (uint32_t)track->open_count++; /* a chunk has below 2^32 bytes */
-    file->open[note] = (struct midi_open_note){
+    open[note] = (struct midi_open_note){
         .start = time, .end = -1, .next = NOBODY, .track = index, .channel = (uint8_t)channel, .pitch = pitch, .velocity = velocity};
     if (track->first[key] == NOBODY)
         track->first[key] = note;
     else
-        file->open[track->last[key]].next = note;
+        open[track->last[key]].next = note;
     track->last[key] = note;
-    return 0;
 }
 
 static void end_note(struct midi_track_reading *track, unsigned channel, uint8_t pitch, int32_t time)
@@ -96,7 +96,7 @@ static void end_note(struct midi_track_reading *track, unsigned channel, uint8_t
     uint32_t *first = &track->first[channel << 7 | pitch];
     if (*first == NOBODY)
         return;
-    struct midi_open_note *note = &track->file->open[*first];
+    struct midi_open_note *note = &track->open[*first];
     note->end = time;
     track->tracks[note->track].notes++;
     *first = note->next;
@@ -154,11 +154,10 @@ static int change_control(struct midi_track_reading *track, uint16_t index, cons
 
 static int add_to_endings(struct midi_track_reading *track, uint8_t status, const uint8_t *data, int32_t time)
 {
-    struct note_endings *endings = track->file->endings;
     unsigned channel = status & 15;
     if (status >> 4 == 0x9 && data[1] > 0)
-        return note_endings_start(endings, channel, data[0], data[1], time, track->reading->why);
-    return note_endings_end(endings, channel, track->program[channel], data[0], time, track->reading->why);
+        return note_endings_start(track->endings, channel, data[0], data[1], time, track->reading->why);
+    return note_endings_end(track->endings, channel, track->program[channel], data[0], time, track->reading->why);
 }
 
 static int channel_event(struct midi_track_reading *track, uint8_t status, const uint8_t *data, int32_t time)
@@ -170,11 +169,12 @@ static int channel_event(struct midi_track_reading *track, uint8_t status, const
     case 0x9:
         if ((data[0] | data[1]) > 127)
             return midi_damaged(track->reading, data, "a note's pitch or velocity is above 127");
-        if (track->file->endings && add_to_endings(track, status, data, time) < 0)
+        if (track->endings && add_to_endings(track, status, data, time) < 0)
             return -1;
         if (status >> 4 == 0x9 && data[1] > 0)
-            return start_note(track, channel, data[0], data[1], time);
-        end_note(track, channel, data[0], time);
+            start_note(track, channel, data[0], data[1], time);
+        else
+            end_note(track, channel, data[0], time);
         return 0;
     case 0xb:
         if ((data[0] | data[1]) > 127)
@@ -457,6 +457,8 @@ static void begin(struct midi_track_reading *track, struct midi_reading *reading
 {
     track->reading = reading;
     track->file = reading->file;
+    track->open = reading->file->open;
+    track->endings = reading->file->endings;
     track->open_count = track->pedal_count = track->bend_count = track->control_count = track->track_count = 0;
     memset(track->program, 0, sizeof track->program);
     memset(track->now, 0xff, sizeof track->now);
@@ -475,9 +477,12 @@ int midi_track_read(struct midi_reading *reading, const uint8_t *at, const uint8
         return fail(reading->why, "out of memory (%zu bytes)", sizeof *file->track_reading);
     struct midi_track_reading *track = file->track_reading;
     size_t first = file->track_count;
+    /* A note takes three bytes at least, its time and two of its own. */
+    if (GROW(file->open, file->open_capacity, (size_t)(end - at) / 3 + 1, reading->why) < 0)
+        return -1;
     begin(track, reading);
-    if (file->endings)
-        note_endings_begin_chunk(file->endings);
+    if (track->endings)
+        note_endings_begin_chunk(track->endings);
     if (read_events(track, at, end) < 0 && !midi_is_forgiven(reading))
         return -1;
     if (place_notes(track) < 0)

@@ -41,7 +41,7 @@ static int end_track(struct writer *writer, const char *name, struct text_buffer
 {
     if (writer->tracks++ == MOST_TRACKS)
         return fail(why, "more tracks than a MIDI file can hold (%d)", MOST_TRACKS);
-    if (time_order_structs(&writer->order, writer->events, writer->count, sizeof *writer->events, why) < 0 ||
+    if (time_order_sort(&writer->order, writer->events, writer->count, sizeof *writer->events, why) < 0 ||
         smf_chunk_add(writer->chunks, name, writer->events, writer->count, out, why) < 0)
         return -1;
     writer->count = 0;

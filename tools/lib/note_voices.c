@@ -65,7 +65,7 @@ int note_voices_split(struct note_voices *voices, const struct song_note *notes,
     if (room(voices, count, why) < 0)
         return -1;
     memcpy(voices->sorted, notes, count * sizeof *notes);
-    if (time_order_structs(&voices->order, voices->sorted, count, sizeof *notes, why) < 0)
+    if (time_order_sort(&voices->order, voices->sorted, count, sizeof *notes, why) < 0)
         return -1;
     memset(voices->open_count, 0, sizeof voices->open_count);
     for (size_t i = 0; i < count; i++) {

@@ -148,9 +148,11 @@ size_t shard_cache_exchange(const struct stage *stage, const struct stage_shard 
         char *path = shard_file(stage->work, stage->kind, stage->signature, shards[i].name);
         char *entry = shard_file(cache, stage->kind, stage->signature, shards[i].name);
         int finished = path && access(path, F_OK) == 0;
-        if (path && entry && !finished && take && has_entry(entry)) {
+        if (!path || !entry) {
+            message(MESSAGE_WARNING, cache, "a finished shard is neither taken from the cache nor kept in it: out of memory");
+        } else if (!finished && take && has_entry(entry)) {
             taken += (size_t)take_entry(entry, path, shard_format(stage->kind));
-        } else if (path && entry && finished && writable && keep(path, entry, &why) < 0) {
+        } else if (finished && writable && keep(path, entry, &why) < 0) {
             message(MESSAGE_WARNING, path, "neither this nor any other finished shard is kept in the cache: %s", why.text);
             writable = 0;
         }

@@ -54,6 +54,10 @@ static int add_item(struct text_shard *shard, const struct text_shard_maker *mak
         return fail(why, "line %zu: the text is not the one its key was made from; the list is damaged", index + 1);
     int result = token_batch_add(&shard->texts, maker->tokenizer, maker->model->prompt, item->value, item->value_length, maker->model->max_tokens, why);
     take_in_hand(maker, 0, 0);
+    if (result < 0 && is_out_of_memory(why) && maker->memory_limited) {
+        fail(why, "needs more memory than ITEM_MEMORY allows");
+        return token_batch_add_none(&shard->texts, why) < 0 ? -1 : 1;
+    }
     return result;
 }
 

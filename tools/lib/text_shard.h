@@ -27,6 +27,7 @@ struct text_shard_maker {
     const char *signature;
     const struct reuse *reuse;        /* NULL: nothing is copied from finished shards */
     struct guard *guard;
+    int memory_limited;               /* by ITEM_MEMORY: what needs more is quarantined */
     struct item_in_hand *in_hand;     /* NULL: the guard is told, item by item */
 };
 

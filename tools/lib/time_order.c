@@ -5,99 +5,97 @@
 
 #include "grow.h"
 
-#define DIGIT_BITS 8
-#define DIGITS (1u << DIGIT_BITS)
+#define DIGIT_BITS 13 /* at most: the counts of a digit's values fill a core's nearest cache */
 
-static int in_order(const struct timed *items, size_t count, uint32_t *latest)
+static inline uint32_t time_of(const char *item)
 {
+    uint32_t time;
+    memcpy(&time, item, sizeof time);
+    return time;
+}
+
+/* Whether all is in order already; else `bits` is how many the times have. */
+static int in_order(const char *structs, size_t count, size_t size, unsigned *bits)
+{
+    uint32_t latest = 0, all = 0;
     int ordered = 1;
     for (size_t i = 0; i < count; i++) {
-        if (items[i].time >= *latest)
-            *latest = items[i].time;
-        else
-            ordered = 0;
+        uint32_t time = time_of(structs + i * size);
+        ordered &= time >= latest;
+        latest = time;
+        all |= time;
     }
+    *bits = all ? 32 - (unsigned)__builtin_clz(all) : 1;
     return ordered;
 }
 
-static void sort_by_digit(const struct timed *from, struct timed *to, size_t count, unsigned shift)
+/* Few wide digits for many structs, more narrow ones for few: a pass costs about four steps for each struct and one for each value of its digit. */
+static unsigned passes_for(unsigned bits, size_t count)
 {
-    size_t place[DIGITS] = {0}, total = 0;
+    unsigned best = 0;
+    size_t least = SIZE_MAX;
+    for (unsigned passes = 1; passes <= 4; passes++) {
+        unsigned digit = (bits + passes - 1) / passes;
+        size_t cost = passes * (4 * count + ((size_t)1 << digit));
+        if (digit <= DIGIT_BITS && cost < least) {
+            least = cost;
+            best = passes;
+        }
+    }
+    return best;
+}
+
+/* The next two are inlined for each size, so that a struct is moved in a few instructions. */
+static inline __attribute__((always_inline)) void sort_by_digit(const char *from, char *to, size_t count, size_t size, unsigned shift, unsigned bits)
+{
+    uint32_t place[1 << DIGIT_BITS], mask = (1u << bits) - 1, total = 0;
+    memset(place, 0, sizeof *place << bits);
     for (size_t i = 0; i < count; i++)
-        place[from[i].time >> shift & (DIGITS - 1)]++;
-    for (size_t digit = 0; digit < DIGITS; digit++) {
-        size_t here = place[digit];
+        place[time_of(from + i * size) >> shift & mask]++;
+    for (uint32_t digit = 0; digit <= mask; digit++) {
+        uint32_t here = place[digit];
         place[digit] = total;
         total += here;
     }
     for (size_t i = 0; i < count; i++)
-        to[place[from[i].time >> shift & (DIGITS - 1)]++] = from[i];
+        memcpy(to + place[time_of(from + i * size) >> shift & mask]++ * size, from + i * size, size);
 }
 
-int time_order_room(struct time_order *order, size_t count, struct reason *why)
+static inline __attribute__((always_inline)) void sort_structs(char *structs, char *copy, size_t count, size_t size, unsigned bits)
 {
-    return GROW(order->items, order->capacity, 2 * count, why);
-}
-
-void time_order_sort(struct time_order *order, size_t count)
-{
-    uint32_t latest = 0;
-    if (in_order(order->items, count, &latest))
-        return;
-    struct timed *from = order->items, *to = order->items + count;
-    for (unsigned shift = 0; shift < 32 && latest >> shift > 0; shift += DIGIT_BITS) {
-        sort_by_digit(from, to, count, shift);
-        struct timed *sorted = to;
+    unsigned passes = passes_for(bits, count), digit = (bits + passes - 1) / passes;
+    char *from = structs, *to = copy;
+    if (passes & 1) { /* the last pass ends where they belong */
+        memcpy(copy, structs, count * size);
+        from = copy;
+        to = structs;
+    }
+    for (unsigned pass = 0; pass < passes; pass++) {
+        sort_by_digit(from, to, count, size, pass * digit, digit);
+        char *sorted = to;
         to = from;
         from = sorted;
     }
-    if (from != order->items)
-        memcpy(order->items, from, count * sizeof *from);
 }
 
-/* Inlined for each size, so that a struct is moved in a few instructions. */
-static inline __attribute__((always_inline)) void sort_structs(struct time_order *order, char *structs, size_t count, size_t size)
+int time_order_sort(struct time_order *order, void *structs, size_t count, size_t size, struct reason *why)
 {
-    for (size_t i = 0; i < count; i++) {
-        uint32_t time;
-        memcpy(&time, structs + i * size, sizeof time);
-        order->items[i] = (struct timed){time, (uint32_t)i};
-    }
-    time_order_sort(order, count);
-    memcpy(order->copy, structs, count * size);
-    for (size_t i = 0; i < count; i++)
-        memcpy(structs + i * size, order->copy + order->items[i].value * size, size);
-}
-
-static int structs_in_order(const char *structs, size_t count, size_t size)
-{
-    uint32_t latest = 0, time;
-    for (size_t i = 0; i < count; i++) {
-        memcpy(&time, structs + i * size, sizeof time);
-        if (time < latest)
-            return 0;
-        latest = time;
-    }
-    return 1;
-}
-
-int time_order_structs(struct time_order *order, void *structs, size_t count, size_t size, struct reason *why)
-{
-    if (count < 2 || structs_in_order(structs, count, size))
+    unsigned bits;
+    if (count < 2 || in_order(structs, count, size, &bits))
         return 0;
-    if (time_order_room(order, count, why) < 0 || GROW(order->copy, order->copy_capacity, count * size, why) < 0)
+    if (GROW(order->copy, order->capacity, count * size, why) < 0)
         return -1;
     switch (size) {
-    case 12: sort_structs(order, structs, count, 12); break;
-    case 20: sort_structs(order, structs, count, 20); break;
-    default: sort_structs(order, structs, count, size); break;
+    case 4: sort_structs(structs, order->copy, count, 4, bits); break;
+    case 12: sort_structs(structs, order->copy, count, 12, bits); break;
+    case 20: sort_structs(structs, order->copy, count, 20, bits); break;
+    default: sort_structs(structs, order->copy, count, size, bits); break;
     }
     return 0;
 }
 
 void time_order_free(struct time_order *order)
 {
-    free(order->items);
     free(order->copy);
     *order = (struct time_order){0};
 }

@@ -132,6 +132,8 @@ int token_batch_add(struct token_batch *batch, struct text_tokenizer *tokenizer,
     const long added = (long)text_tokenizer_added(tokenizer);
     if (tokens == added)
         fail(why, bytes ? "empty text (white space or control characters only)" : "empty text");
+    if (tokens < 0 && is_out_of_memory(why))
+        return -1;
     if (tokens <= added)
         return add_place(batch, TOKEN_BATCH_NONE, why) < 0 ? -1 : 1;
     if (add_place(batch, batch->distinct, why) < 0)
