@@ -24,7 +24,7 @@ fuzz-programs: $(FUZZ_TARGETS:%=$(F)/%)
 # Small inputs run fast, and find as much; what large ones do is for tests/bounds.bats. Seeds that are larger would be cut, so they are left out.
 FUZZ_LENGTH := 1024
 # All checks are on; what costs time alone is not: stacks of allocations (replaying a finding shows them), a large quarantine, a search for leaks after each run instead of at the end.
-FUZZ_ASAN := allocator_may_return_null=1:detect_leaks=1:malloc_context_size=0:quarantine_size_mb=4:thread_local_quarantine_size_kb=64:max_malloc_fill_size=256
+FUZZ_ASAN := allocator_may_return_null=1:detect_leaks=1:malloc_context_size=0:quarantine_size_mb=1:thread_local_quarantine_size_kb=64:max_malloc_fill_size=256
 fuzz_limit = $(if $(filter-out 0,$(FUZZ_RUNS)),-runs=$(FUZZ_RUNS),-max_total_time=$(FUZZ_SECONDS))
 fuzz_seeds = $(wildcard tests/fixtures/fuzz/$* $(if $(filter $*,$(FUZZ_MIDI)),../shared/corpus/valid ../shared/corpus/conformance ../shared/corpus/broken))
 

@@ -1,6 +1,6 @@
 /* A text tokenizer begins with tables of zeros, 3.8 MB, of which it touches a page or two. The system gives those at once, but a sanitizer's allocator maps each anew, and writes and drops
- * all its shadow: most of a millisecond a tokenizer, ten times all the rest. Here they come from a few blocks that are kept, poisoned while nobody has them, with poisoned pages
- * around, so what a sanitizer sees of other memory it sees of these. Linked by wrapping calloc and free (fuzz.mk). */
+ * all its shadow: most of a millisecond a tokenizer, ten times all the rest. Here they come from a few blocks that are kept, with poisoned pages around, and now and then
+ * poisoned while nobody has them, so what a sanitizer sees of other memory it sees of these. Linked by wrapping calloc and free (fuzz.mk). */
 #include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
 
@@ -9,7 +9,7 @@
 #define LARGE ((size_t)256 << 10)
 enum { BLOCKS = 8, PAGE = 4096 };
 
-static struct { uint8_t *start; size_t bytes; int is_used; } blocks[BLOCKS];
+static struct { uint8_t *start; size_t bytes; int is_used, is_poisoned; } blocks[BLOCKS];
 
 void *__wrap_calloc(size_t count, size_t size);
 void __wrap_free(void *at);
@@ -33,9 +33,11 @@ void *__wrap_calloc(size_t count, size_t size)
         if (blocks[i].is_used || (blocks[i].start && blocks[i].bytes != bytes))
             continue;
         if (!blocks[i].start)
-            blocks[i].start = map_block(bytes), blocks[i].bytes = bytes;
+            blocks[i].start = map_block(bytes), blocks[i].bytes = bytes, blocks[i].is_poisoned = 1;
+        if (blocks[i].is_poisoned)
+            ASAN_UNPOISON_MEMORY_REGION(blocks[i].start, bytes);
         blocks[i].is_used = 1;
-        ASAN_UNPOISON_MEMORY_REGION(blocks[i].start, bytes);
+        blocks[i].is_poisoned = 0;
         return blocks[i].start;
     }
     return __real_calloc(count, size);
@@ -43,11 +45,14 @@ void *__wrap_calloc(size_t count, size_t size)
 
 void __wrap_free(void *at)
 {
+    static unsigned frees;
     for (int i = 0; at && i < BLOCKS; i++)
         if (blocks[i].start == at) {
             REQUIRE(blocks[i].is_used); /* else it is freed twice */
             blocks[i].is_used = 0;
-            ASAN_POISON_MEMORY_REGION(at, blocks[i].bytes);
+            blocks[i].is_poisoned = frees++ % 16 == 0;
+            if (blocks[i].is_poisoned)
+                ASAN_POISON_MEMORY_REGION(at, blocks[i].bytes);
             REQUIRE(madvise(at, blocks[i].bytes, MADV_DONTNEED) == 0);
             return;
         }
