@@ -10,8 +10,6 @@ TOK_DIR = $(WORK_DIR)/tok/$(TOK_SIGNATURE)
 EMB_DIR = $(WORK_DIR)/emb/$(EMB_SIGNATURE)
 OUTPUT_FILES := processed_data.json errors.jsonl processing_stats.json
 
-# What tokens of ABC notation depend on, where it is installed.
-ABC2MIDI := $(firstword $(wildcard $(addsuffix /abc2midi,$(subst :, ,$(PATH)))))
 # The settings whose values are recorded, with what depends on them (tokens, embeddings, or the plan itself): `make why` compares them by name.
 RECORDED := $(addprefix tok:,TOKENIZER TOKENIZER_CONFIG LENIENT) \
   $(addprefix emb:,MODEL PRECISION POOLING NORMALIZE PROMPT TRUNCATE_DIM TEXT_OUTPUT EMBEDDING_TYPE) \
@@ -33,7 +31,7 @@ $(shell rm -f $(PLAN_MK))
 $(PLAN_MK): $(DATA_PROGRAMS) FORCE | $(if $(filter 1,$(USE_GPU)),$(CUDA_LIBRARY))
 	@[ -d "$$MODEL" ] || { echo "make: MODEL=$$MODEL: no such folder; run 'make setup' for the default model" >&2; exit 1; }
 	@$(B)/plan --tok $(call quote,$(MIDI2TOK)) --emb $(call quote,$(TEXT2EMB_SIGNATURE)) --piece $(B)/combine \
-	  $(DATA_PROGRAMS:%=--depends %) $(ABC2MIDI:%=--depends %) --depends "$$MODEL" $(if $(TOKENIZER_CONFIG),--depends "$$TOKENIZER_CONFIG") \
+	  $(DATA_PROGRAMS:%=--depends %) --depends "$$MODEL" $(if $(TOKENIZER_CONFIG),--depends "$$TOKENIZER_CONFIG") \
 	  --batch-size "$$BATCH_SIZE" --checkpoint-interval "$$CHECKPOINT_INTERVAL" \
 	  $(RECORDED:%=--setting %) --midi-field "$$MIDI_FIELD" --text-field "$$TEXT_FIELD" --output "$$OUTPUT_DIR" --output-settings '$(OUTPUT_FILES)' \
 	  $(if $(building),--build-of $(MAKE_PROCESS),--look) $(if $(anew),--anew) --makefile $@ "$$INPUT" $(WORK_DIR)

@@ -78,7 +78,7 @@ record() {
     refused text.gz "unpacked: not a MIDI file (it does not begin with MThd)"
 }
 
-@test "the key of a packed file is the hash of its own bytes" {
+@test "a packed file has a key of its own, and the record of what it holds" {
     gzip -nc plain.mid >plain.mid.gz
     plain=$(record plain.mid) packed=$(record plain.mid.gz)
     [ "${plain%%,*}" != "${packed%%,*}" ]
@@ -101,16 +101,36 @@ record() {
     [ -z "$(find . /tmp -maxdepth 1 -newer tune.abc -name '*abc2midi*' 2>/dev/null)" ]
 }
 
-@test "without abc2midi an ABC file is quarantined with the package's name, and signatures differ" {
+@test "without abc2midi an ABC file is quarantined with the package's name" {
     printf 'X:1\nK:C\nCDEF|\n' >tune.abc
     programs=$PWD/empty refused tune.abc "ABC notation needs the program abc2midi (Debian package abcmidi), which is not installed"
+}
+
+# keys FOLDER: those that plan gives the files when abc2midi is looked for there.
+keys() {
+    rm -rf work/plan/*.midi
+    PATH="$1" LOG_LEVEL=error "$plan" --tok "$midi2tok" --emb "$midi2tok" --piece "$midi2tok" pairs.jsonl work
+    cut -d'"' -f2,4 work/plan/*.midi
+}
+
+@test "another abc2midi makes the tokens of ABC and gzip data anew, and no others" {
+    printf 'X:1\nK:C\nCDEF|\n' >tune.abc
+    gzip -c plain.mid >packed.mid
+    printf '{"midi_file":"%s","text":"A text."}\n' plain.mid tune.abc packed.mid >pairs.jsonl
+    without=$(keys "$PWD/empty")
+    [ "$without" = "$(keys "$PWD/empty")" ]
     printf '#!/bin/sh\n' >fake/abc2midi
     chmod +x fake/abc2midi
-    without=$(PATH=$PWD/empty "$midi2tok" --signature)
-    with=$(PATH=$PWD/fake "$midi2tok" --signature)
+    with=$(keys "$PWD/fake")
     echo '# another version' >>fake/abc2midi
-    [ "$without" != "$with" ]
-    [ "$with" != "$(PATH=$PWD/fake "$midi2tok" --signature)" ]
+    newer=$(keys "$PWD/fake")
+    for pair in "$without $with" "$without $newer" "$with $newer"; do
+        [ "$(comm -12 <(sort <<<"${pair%%" "*}") <(sort <<<"${pair##*" "}"))" = "$(grep plain.mid <<<"$without")" ]
+    done
+    # What the plan saw is what must be there when the files are read.
+    run -1 env PATH="$PWD/empty" LOG_LEVEL=error "$midi2tok" work/plan/*.midi shard.tok
+    [[ $output == *"tune.abc: changed during the run; run make again"* ]] && [[ $output != *plain.mid* ]]
+    PATH=$PWD/fake LOG_LEVEL=critical "$midi2tok" work/plan/*.midi shard.tok
 }
 
 @test "an abc2midi that fails, dies, writes nothing or rubbish costs the file" {

@@ -17,6 +17,8 @@
 #include "lib/known_shards.h"
 #include "lib/message.h"
 #include "lib/midi_file.h"
+#include "lib/midi_input.h"
+#include "lib/midi_key.h"
 #include "lib/midi_record.h"
 #include "lib/model_folder.h"
 #include "lib/plan_record.h"
@@ -43,6 +45,7 @@ struct import {
     const char *work, *commands[SHARD_KINDS], *model_folder;
     struct plan_record plan;
     struct known_shards *known;
+    struct midi_converter converter;
     /* of the checkpoint that is being read */
     enum shard_kind kind;
     struct checkpoint_file file;
@@ -56,6 +59,7 @@ struct import {
     struct model_folder *model;
     int32_t *ids[2]; /* [max_tokens + 1] */
     struct whole_file midi_bytes;
+    struct midi_input input;
     struct midi_file midi;
 };
 
@@ -117,11 +121,14 @@ static int read_midi(struct import *import, const struct wanted_item *wanted, st
     text_clear(members);
     if (whole_file_read(path, &import->midi_bytes, why) < 0)
         return 1;
-    if (!hash_equal(hash_bytes(import->midi_bytes.bytes, import->midi_bytes.count), wanted->key)) {
+    struct hash key;
+    if (midi_key(import->midi_bytes.bytes, import->midi_bytes.count, &import->converter, &key, why) < 0)
+        return 1;
+    if (!hash_equal(key, wanted->key)) {
         fail(why, "the file changed meanwhile");
         return 1;
     }
-    if (midi_file_read(import->midi_bytes.bytes, import->midi_bytes.count, &import->midi, why) < 0)
+    if (midi_input_read(import->midi_bytes.bytes, import->midi_bytes.count, &import->input, &import->midi, why) < 0)
         return 1;
     add_midi_record(members, &import->midi);
     return 0;
@@ -350,6 +357,7 @@ static void free_import(struct import *import)
     free(import->ids[0]);
     free(import->ids[1]);
     whole_file_free(&import->midi_bytes);
+    midi_input_free(&import->input);
     midi_file_free(&import->midi);
 }
 

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/abc_music.h"
 #include "lib/amt.h"
 #include "lib/atomic_file.h"
 #include "lib/encode.h"
@@ -19,6 +18,7 @@
 #include "lib/message.h"
 #include "lib/midi_file.h"
 #include "lib/midi_input.h"
+#include "lib/midi_key.h"
 #include "lib/midi_record.h"
 #include "lib/numbers.h"
 #include "lib/progress.h"
@@ -64,6 +64,7 @@ struct work {
     struct reuse *reuse;
     size_t batch;
     struct whole_file file;
+    struct midi_converter converter;
     struct midi_input input;
     struct midi_file midi;
     struct tokenizer tokenizer;
@@ -94,10 +95,7 @@ static void free_work(struct work *work)
 static int signature_of(const struct work *work, char hex[HASH_HEX + 1], struct reason *why)
 {
     struct text_buffer text = {0};
-    char abc[HASH_HEX + 1];
-    if (abc_converter(abc, why) < 0)
-        return -1;
-    text_printf(&text, "midi2tok %d %s, ABC by %s, %s ", ALGORITHM, work->settings.lenient ? "lenient" : "strict", abc,
+    text_printf(&text, "midi2tok %d %s, %s ", ALGORITHM, work->settings.lenient ? "lenient" : "strict",
                 tokenization_names[work->tokenizer.config.tokenization]);
     if (work->tokenizer.config.tokenization != AMT)
         tokenizer_config_write_fields(&work->tokenizer.config, &text);
@@ -209,7 +207,10 @@ static enum outcome add_item(struct work *work, const struct item *item, size_t 
         message(MESSAGE_ERROR, item->value, "changed during the run: %s; run make again", why->text);
         return CHANGED;
     }
-    if (!error && !hash_equal(hash_bytes(work->file.bytes, work->file.count), item->key)) {
+    struct hash key;
+    if (!error && midi_key(work->file.bytes, work->file.count, &work->converter, &key, why) < 0)
+        return FAILED;
+    if (!error && !hash_equal(key, item->key)) {
         message(MESSAGE_ERROR, item->value, "changed during the run; run make again");
         return CHANGED;
     }

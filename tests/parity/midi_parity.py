@@ -38,6 +38,7 @@ MIDITOK_FAILS = {
     "KeyError: 'Pedal": "pedals without programs: MidiTok looks for the track's program, but has Pedal_0 alone; we write that",
     "IndexError: pyvec::index out of range": "MuMIDI without tempos, of a file that sets none: MidiTok asks for the first one all the same",
 }
+PER_TOK_PEDALS = "PerTok's pedals with durations: MidiTok takes ticks of PerTok for steps of beat_res, fails or finds another duration; we write the nearest"
 # What symusic reads in another way than the specification says, without refusing it.
 F7_EVENT = "F7 event: symusic reads it as one byte, the specification gives it a length"
 SHUFFLED = "more than 24 tempos or signatures, different ones at one time: symusic's sort shuffles them, the file's order counts"
@@ -101,6 +102,12 @@ def is_shuffled(path):
     return False
 
 
+def has_per_tok_pedals(tokenizer, path):
+    config = tokenizer.config
+    return (type(tokenizer) is miditok.PerTok and config.use_sustain_pedals and config.sustain_pedal_duration
+            and any(track.pedals for track in Score.from_midi(path.read_bytes()).tracks))
+
+
 def variable_length(data, at):
     value = data[at] & 127
     while data[at] > 127:
@@ -154,6 +161,8 @@ def compare(program, paths, tokenizer, options, folder):
             decoded += decodes(tokenizer, ours)
             continue
         reason = explain(path, our_error, their_error)
+        if not reason and not our_error and has_per_tok_pedals(tokenizer, path) and (not their_error or their_error.startswith("KeyError: ")):
+            reason = PER_TOK_PEDALS
         counts[reason or "UNEXPLAINED"] += 1
         if not reason:
             unexplained.append(f"{path}: ours: {our_error or 'ids'}; MidiTok: {their_error or 'other ids'}")

@@ -4,7 +4,7 @@
     trained_parity.py [--train N] [--every N] MIDI2TOK TOK2MIDI FOLDER [FOLDER …]
 
 Each setting's model is trained by MidiTok on the same N files. Then the ids of every file (or each N-th) must be those of MidiTok's encode(), and our decoded file must
-hold the notes of MidiTok's decode(). Any difference that is not in EXPLAINED makes the exit status 1.
+hold the notes of MidiTok's decode(). Any difference without a known reason (midi_parity.py) makes the exit status 1.
 """
 import argparse
 import json
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import miditok
 from decode_parity import difference, loads, music_of, music_of_file
+from midi_parity import explain
 from symusic import Score
 from tokenizer_configs import NEEDED
 
@@ -64,7 +65,8 @@ def compare(asked, tokenizer, path, folder):
         return "UNEXPLAINED", run.stderr.strip()
     found, ids = json.loads(ours.read_text()), tokens.ids if not isinstance(tokens, list) else [sequence.ids for sequence in tokens]
     if found["ids"] != ids:
-        return "UNEXPLAINED", "other ids"
+        reason = explain(path, None, None)
+        return (reason, "") if reason else ("UNEXPLAINED", "other ids")
     if set([found["ids_encoded"]] if isinstance(found["ids_encoded"], bool) else found["ids_encoded"]) - {True}:
         return "UNEXPLAINED", "ids_encoded is not true"
     song.unlink(missing_ok=True)

@@ -18,7 +18,7 @@
 int is_abc(const uint8_t *bytes, size_t count);
 /* Fills `midi` with what abc2midi writes. 0, or -1 with `why` ("… needs the program abc2midi (Debian package abcmidi)"). */
 int abc_to_midi(const uint8_t *bytes, size_t count, struct unpacked *midi, struct reason *why) __attribute__((warn_unused_result));
-/* What decides what comes of ABC, for a signature: the hash of the program abc2midi, the first one in PATH; "none" where there is none.
+/* What decides what comes of ABC: the hash of the program abc2midi, the first one in PATH; "none" where there is none.
  * 0, or -1 with `why` where it cannot be told: it is there, but cannot be read. */
 int abc_converter(char hex[HASH_HEX + 1], struct reason *why) __attribute__((warn_unused_result));
 

@@ -1,5 +1,6 @@
 /* PerTok: Bar, TimeShift (or Position) to the nearest time of beat_res, MicroTiming for what is left. MidiTok counts bars from the beginning by the length of
- * the bar in force, also behind a change of the time signature; so do we. */
+ * the bar in force, also behind a change of the time signature; so do we. A pedal's length is told as a note's is. (MidiTok looks it up among those of beats of
+ * beat_res's steps, in ticks of PerTok: it fails, or finds another.) */
 #include "encoding.h"
 
 #include <math.h>
@@ -121,7 +122,7 @@ static int add_event(struct per_tok *per, const struct score_event *event)
         encoding_put(encoding, event->id, event->time);
     if (event->kind == EVENT_NOTE && config->use_velocities)
         encoding_put(encoding, tokenizer->velocity_ids[event->velocity], event->time);
-    if (event->kind == EVENT_NOTE && event->length != LENGTH_NONE)
+    if (event->length != LENGTH_NONE) /* a note's or a pedal's */
         encoding_put(encoding, tokenizer->duration_ids[nearest_time(tokenizer, event->end - event->time)], event->time);
     return 0;
 }

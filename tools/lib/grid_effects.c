@@ -143,7 +143,7 @@ int grid_round_pedals(const struct tokenizer *tokenizer, struct grid_score *scor
 {
     struct grid_pedal *pedals = score->pedals + part->first_pedal;
     const struct grid_section *section = score->sections, *end = section + score->section_count;
-    int as_durations = tokenizer->config.sustain_pedal_duration;
+    int as_durations = tokenizer->config.sustain_pedal_duration, exact = tokenizer->config.tokenization == PER_TOK;
     if (as_durations)
         grid_round_times(score, pedals, part->pedal_count, sizeof *pedals);
     for (size_t i = 0; !as_durations && score->section_count > 1 && i < part->pedal_count; i++) {
@@ -163,7 +163,7 @@ int grid_round_pedals(const struct tokenizer *tokenizer, struct grid_score *scor
     }
     part->pedal_count = kept;
     section = score->sections;
-    for (size_t i = 0; as_durations && i < kept; i++) {
+    for (size_t i = 0; as_durations && !exact && i < kept; i++) {
         section = grid_section_at(section, end, pedals[i].time);
         if (!section->table)
             return fail(why, "the vocabulary has no durations for the file's time signatures");

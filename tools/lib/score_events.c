@@ -46,7 +46,7 @@ static int add_effects(const struct tokenizer *tokenizer, const struct grid_scor
     int32_t value = config->use_programs ? track->value : 0;
     for (size_t i = 0; i < track->pedal_count; i++) {
         const struct grid_pedal *pedal = &score->pedals[track->first_pedal + i];
-        *out++ = (struct score_event){.time = pedal->time, .kind = EVENT_PEDAL, .program = track->value,
+        *out++ = (struct score_event){.time = pedal->time, .end = pedal->time + pedal->duration, .kind = EVENT_PEDAL, .program = track->value,
                                       .length = config->sustain_pedal_duration ? (uint16_t)pedal->length : LENGTH_NONE,
                                       .id = vocabulary_id(vocabulary, TOKEN_PEDAL, value)};
         if (!config->sustain_pedal_duration)

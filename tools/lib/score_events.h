@@ -20,7 +20,7 @@ enum event_kind { EVENT_TIME_SIG, EVENT_TEMPO, EVENT_KEY_SIG, EVENT_PEDAL, EVENT
 
 struct score_event {
     int32_t time;
-    int32_t end;      /* of a note; of a time signature: its index in the score */
+    int32_t end;      /* of a note or a pedal; of a time signature: its index in the score */
     int32_t id;       /* of its token (NoteOn too is the token of a note); -1: the vocabulary has none, and MidiTok would fail */
     uint16_t length;  /* index of the duration that follows; LENGTH_NONE: none does */
     uint8_t kind;

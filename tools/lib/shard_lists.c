@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "atomic_file.h"
+#include "midi_key.h"
 #include "text_buffer.h"
 #include "utf8.h"
 #include "whole_file.h"
@@ -13,6 +14,7 @@
 struct shard_lists {
     const struct shard_settings *settings;
     struct stat_index *index;
+    struct midi_converter converter;
     char *folder; /* INPUT's, with its slash; "" for the current one */
     struct text_buffer midi, text, pairs, path;
     struct text_buffer midi_keys, text_keys; /* struct hash, end to end */
@@ -85,18 +87,20 @@ static int add_midi(struct shard_lists *lists, const struct pair *pair, struct r
     const char *path = find_file(lists, pair->midi, pair->midi_length);
     if (!path)
         return fail(why, "out of memory");
-    int result;
+    int result, is_abc = 0;
     errno = 0;
     if (pair->midi_length == 0)
         result = fail(&unusable, "the file name is empty");
     else if (strlen(pair->midi) != pair->midi_length)
         result = fail(&unusable, "the file name holds a zero byte");
     else
-        result = stat_index_hash(lists->index, path, &key, &unusable);
+        result = stat_index_hash(lists->index, path, &key, &is_abc, &unusable);
     if (result < 0 && error_is_passing(errno))
         return fail(why, "%s: %s", path, unusable.text);
     if (result < 0)
         key = unusable_key(unusable.text);
+    else if (midi_key_of(key, is_abc, &lists->converter, &key, why) < 0)
+        return -1;
     add_key(&lists->midi, &lists->midi_keys, key);
     text_add_json_string(&lists->midi, path, strlen(path));
     end_item(&lists->midi, result < 0 ? unusable.text : NULL);

@@ -19,7 +19,8 @@ static int hash_file(struct stat_index *index, const char *path, struct text_buf
     struct hash key;
     struct reason inner;
     char hex[HASH_HEX + 1];
-    if (stat_index_hash(index, path, &key, &inner) < 0)
+    int is_abc;
+    if (stat_index_hash(index, path, &key, &is_abc, &inner) < 0)
         return fail(why, "%s: %s", path, inner.text);
     hash_to_hex(key, hex);
     text_printf(contents, "%s ", hex);

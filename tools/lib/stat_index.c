@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "atomic_file.h"
+#include "midi_key.h"
 #include "whole_file.h"
 
 struct entry {
@@ -17,11 +18,12 @@ struct entry {
     uint64_t device, inode, size;
     int64_t modified, changed; /* nanoseconds since 1970 */
     struct hash key;
+    uint64_t may_be_abc;
 };
 
 /* The file: this header, then `count` entries; `check` is the hash of the entries. Native byte order: it never leaves the machine that wrote it, and elsewhere `magic` differs. */
 struct index_header { uint64_t magic, count; struct hash check; };
-static const uint64_t index_magic = 0x31786449737052; /* "RpsIdx1" */
+static const uint64_t index_magic = 0x32786449737052; /* "RpsIdx2" */
 
 struct stat_index {
     char *path;
@@ -133,7 +135,7 @@ static int same_file(const struct entry *a, const struct entry *b)
     return a->device == b->device && a->inode == b->inode && a->size == b->size && a->modified == b->modified && a->changed == b->changed;
 }
 
-int stat_index_hash(struct stat_index *index, const char *path, struct hash *key, struct reason *why)
+int stat_index_hash(struct stat_index *index, const char *path, struct hash *key, int *is_abc, struct reason *why)
 {
     struct stat status;
     struct hash path_hash = hash_bytes(path, strlen(path));
@@ -143,6 +145,8 @@ int stat_index_hash(struct stat_index *index, const char *path, struct hash *key
         if (known && same_file(known, &asked)) {
             index->taken++;
             *key = asked.key = known->key;
+            asked.may_be_abc = known->may_be_abc;
+            *is_abc = known->may_be_abc != 0;
             return keep(index, &asked) < 0 ? fail(why, "out of memory") : 0;
         }
     }
@@ -156,6 +160,8 @@ int stat_index_hash(struct stat_index *index, const char *path, struct hash *key
     index->read++;
     struct entry read = entry_of(path_hash, &status);
     *key = read.key = hash_bytes(index->content.bytes, index->content.count);
+    *is_abc = may_be_abc(index->content.bytes, index->content.count);
+    read.may_be_abc = (uint64_t)*is_abc;
     return keep(index, &read) < 0 ? fail(why, "out of memory") : 0;
 }
 

@@ -1,6 +1,6 @@
 /* Content hashes of files, without rereading what has not changed.
  *
- * The index remembers, per path: device, inode, size, modification and change time, and the content's hash. All of them equal: the hash
+ * The index remembers, per path: device, inode, size, modification and change time, the content's hash, and whether it may be ABC notation. All of them equal: the hash
  * is taken over; anything different: the file is read again. Time stamps only ever save work here, they never decide anything.
  * An entry whose times are not older than the index by more than two seconds is not kept: an edit within the same tick of the
  * clock would be invisible. A damaged or foreign index is ignored. */
@@ -17,8 +17,8 @@ struct stat_index;
 /* Loads `path` if there is a sound index, and starts its successor. NULL with `why` if that cannot be written. */
 struct stat_index *stat_index_open(const char *path, struct reason *why) __attribute__((warn_unused_result));
 
-/* The hash of a regular file's bytes. 0, or -1 with `why` as open_regular gives it. */
-int stat_index_hash(struct stat_index *index, const char *path, struct hash *key, struct reason *why) __attribute__((warn_unused_result));
+/* The hash of a regular file's bytes, and whether they may be ABC notation (midi_key.h). 0, or -1 with `why` as open_regular gives it. */
+int stat_index_hash(struct stat_index *index, const char *path, struct hash *key, int *is_abc, struct reason *why) __attribute__((warn_unused_result));
 
 /* How many files were read, and how many taken over. */
 size_t stat_index_files_read(const struct stat_index *index);
