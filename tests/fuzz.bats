@@ -26,7 +26,7 @@ setup() {
 }
 
 @test "a target ends after FUZZ_RUNS runs where that is given, else after FUZZ_SECONDS" {
-    command() { make -C "$root" --no-print-directory -n fuzz-pairs "$@" | grep -- -max_len; }
-    [[ $(command FUZZ_RUNS=10000000) == *"pairs -runs=10000000 -max_len"* ]]
-    [[ $(command FUZZ_SECONDS=7) == *"pairs -max_total_time=7 -max_len"* ]]
+    recipe() { make -C "$root" --no-print-directory -n fuzz-pairs "$@" | grep -- -max_len; }
+    [[ $(recipe FUZZ_RUNS=10000000) == *"pairs -runs=10000000 -max_len"* ]]
+    [[ $(recipe FUZZ_SECONDS=7) == *"pairs -max_total_time=7 -max_len"* ]]
 }
