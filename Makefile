@@ -118,7 +118,7 @@ Goals
   torture          the full sweeps of kills, failing calls, damaged files and hostile places (an hour or so; SWEEPS='kills …' for some)
   parity           compare with the reference implementations (MidiTok, tokenizers, sentence-transformers), in a venv of their own
   bench            time against the fastest peers, side by side (BENCH="minilm caption int8 1" for some)
-  fuzz             feed made-up files to every reader for FUZZ_SECONDS [60] each, under sanitizers
+  fuzz             feed made-up files to every reader for FUZZ_SECONDS [60] each, or FUZZ_RUNS times, under sanitizers
   test-gpu, bench-gpu  what only a device shows; gpu-bundle: both as a folder to carry to one
   help             this text
 

@@ -173,6 +173,93 @@ assert [i for i in range(12) if items[i] != full[i]] == [7]'
     cmp "$out/processed_data.json" "$BATS_TEST_TMPDIR/full.json"
 }
 
+# Settings whose tokens lie in other ways than one list of ids: tokens of several ids, some of them shorter, lists a track, both.
+layouts=(TOKENIZER=CPWord TOKENIZER=Octuple TOKENIZER=MuMIDI TOKENIZER=MMM TOKENIZER=AMT
+    TOKENIZER_CONFIG="$BATS_TEST_TMPDIR/REMI.json" TOKENIZER_CONFIG="$BATS_TEST_TMPDIR/CPWord.json")
+
+per_track_configs() {
+    for name in REMI CPWord; do
+        "$programs/midi2tok" --tokenizer $name --no-programs --save-config "$BATS_TEST_TMPDIR/$name.json"
+    done
+}
+
+# export_layout SETTING: the dataset with it, its checkpoint, and then no tokens and outputs any more; texts stay finished.
+export_layout() {
+    reprise "$1" >/dev/null 2>&1
+    reprise "$1" checkpoint >/dev/null 2>&1
+    (cd "$work" && find tok -type f -exec sha1sum {} + | sort -k 2) >"$BATS_TEST_TMPDIR/shards"
+    cp "$out/processed_data.json" "$BATS_TEST_TMPDIR/full.json"
+    rm -r "$work/tok" "$out/processed_data.json" "$out/.record"
+}
+
+@test "round trip of every layout of tokens: the same shard files, nothing is computed, identical outputs" {
+    small_dataset 4
+    per_track_configs
+    for setting in "${layouts[@]}"; do
+        export_layout "$setting"
+        run reprise "$setting" import
+        [[ $output == *"midi_checkpoint.json: 4 of 4 records taken over"* ]] || { echo "$setting: $output"; return 1; }
+        (cd "$work" && find tok -type f -exec sha1sum {} + | sort -k 2) | cmp - "$BATS_TEST_TMPDIR/shards"
+        run reprise "$setting"
+        [[ $output == *"MIDI files to do: 0, texts to do: 0"* ]] || { echo "$setting: $output"; return 1; }
+        cmp "$out/processed_data.json" "$BATS_TEST_TMPDIR/full.json"
+        rm -r "$work/tok"
+    done
+}
+
+@test "every layout without statements: taken over where the sample made again lies like it and is equal" {
+    small_dataset 4
+    per_track_configs
+    for setting in "${layouts[@]}"; do
+        export_layout "$setting"
+        rewrite "$out/midi_checkpoint.json" 'del file["reprise"]; [record.pop("reprise") for record in records]'
+        run reprise "$setting" import
+        [[ $output == *"midi_checkpoint.json: 4 of 4 records taken over"* ]] || { echo "$setting: $output"; return 1; }
+        LOG_LEVEL=warning reprise "$setting" >/dev/null
+        cmp "$out/processed_data.json" "$BATS_TEST_TMPDIR/full.json"
+        rm -r "$work/tok"
+    done
+    # Lists a track, one cut in two; then one that does not say which programs play.
+    setting=${layouts[5]}
+    export_layout "$setting"
+    rewrite "$out/midi_checkpoint.json" 'del file["reprise"]; [record.pop("reprise") for record in records]; records[1]["metadata"].pop("programs")'
+    run reprise "$setting" import
+    [[ $output == *"it has not the program of each track"*"3 of 4 records taken over, 1 not comparable"* ]] || { echo "$output"; return 1; }
+    rm -r "$work/tok"
+    rewrite "$out/midi_checkpoint.json" 'tokens = records[0]["tokens"]; records[0]["tokens"] = [tokens[0][:9], tokens[0][9:], *tokens[1:]]'
+    run reprise "$setting" import
+    [[ $output == *"nothing taken over: the tokens are of another vocabulary or setting"* ]] || { echo "$output"; return 1; }
+}
+
+@test "tokens in other lists than stated, rows of other lengths, a moved boundary of tracks: each is named and recomputed" {
+    small_dataset 6
+    per_track_configs
+    export_layout TOKENIZER=Octuple
+    rewrite "$out/midi_checkpoint.json" 'records[0]["tokens"][3].append(4); records[1]["reprise"]["vocabularies"] = 5; records[2]["reprise"].pop("vocabularies")
+records[3]["tokens"] = sum(records[3]["tokens"], []); records[4]["reprise"]["vocabularies"] = -1'
+    run reprise TOKENIZER=Octuple import
+    [[ $output == *"1 of 6 records taken over, 5 broken"* ]] || { echo "$output"; return 1; }
+    LOG_LEVEL=warning reprise TOKENIZER=Octuple >/dev/null
+    cmp "$out/processed_data.json" "$BATS_TEST_TMPDIR/full.json"
+    export_layout "${layouts[5]}"
+    rewrite "$out/midi_checkpoint.json" 'tokens = records[2]["tokens"]; tokens[0].append(tokens[1].pop(0)); records[3]["reprise"].pop("sequences")'
+    run reprise "${layouts[5]}" import
+    [[ $output == *"4 of 6 records taken over, 2 broken"* ]] || { echo "$output"; return 1; }
+    LOG_LEVEL=warning reprise "${layouts[5]}" >/dev/null
+    cmp "$out/processed_data.json" "$BATS_TEST_TMPDIR/full.json"
+}
+
+@test "the earlier system's tokens, finished, interrupted and crashed: with TOKENIZER=AMT all are taken over" {
+    legacy_dataset
+    for form in finished:14 interrupted:6 crashed:4; do
+        IFS=: read -r folder records <<<"$form"
+        rm -rf "$work"
+        run import_legacy "$legacy/$folder" TOKENIZER=AMT
+        [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+        [[ $output == *"midi_checkpoint.json: $records of $records records taken over"* ]] || { echo "$output"; return 1; }
+    done
+}
+
 @test "file names with spaces, dollars and quotes" {
     exported 4
     odd="$BATS_TEST_TMPDIR/a \$HOME \$(x) 'q' #1"

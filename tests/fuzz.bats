@@ -24,3 +24,9 @@ setup() {
         [ -n "$(ls -A "$folder")" ]
     done
 }
+
+@test "a target ends after FUZZ_RUNS runs where that is given, else after FUZZ_SECONDS" {
+    recipe() { make -C "$root" --no-print-directory -n fuzz-pairs "$@" | grep -- -max_len; }
+    [[ $(recipe FUZZ_RUNS=10000000) == *"pairs -runs=10000000 -max_len"* ]]
+    [[ $(recipe FUZZ_SECONDS=7) == *"pairs -max_total_time=7 -max_len"* ]]
+}

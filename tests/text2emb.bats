@@ -196,6 +196,8 @@ END
     refused 'model.safetensors: there is no tensor encoder.layer.6.attention.self.query.weight'
     change config.json 's/$/]/'
     [[ $(embed --signature 2>&1) == "text2emb: $model_used: config.json: not JSON at byte "* ]]
+    printf '{"model_type":"b\xc3"}' >"$model_used/config.json"
+    [[ $(embed --signature 2>&1) == "text2emb: $model_used: config.json: not UTF-8 at byte 16" ]]
     change config.json ''
     change modules.json 's/models.Normalize/models.WordWeights/'
     refused 'modules.json: module 2 is WordWeights; known are Transformer, Pooling and then, not always, Dense (up to 8) and Normalize, in this order'

@@ -108,6 +108,32 @@ refused() {
     [[ $output == *"item 0 has no tokens: "* ]]
 }
 
+@test "with a list a track, each keeps its instrument: in a dataset, a shard and a checkpoint as in a token file" {
+    "$programs/midi2tok" --tokenizer REMI --no-programs --save-config tracks.json
+    "$programs/midi2tok" --config tracks.json "$golden/song.mid" file.json
+    "$programs/tok2midi" --config tracks.json file.json song.mid
+    music song.mid >expected
+    [ "$(grep -c . expected)" -gt 20 ]
+    printf '{"midi_file":"%s","text":"A text."}\n' "$golden/song.mid" >pairs.jsonl
+    LOG_LEVEL=critical "$programs/plan" --tok "$programs/midi2tok --config tracks.json" --emb "$programs/midi2tok" --piece "$programs/midi2tok" pairs.jsonl work
+    "$programs/midi2tok" --config tracks.json work/plan/*.midi shard.tok
+    "$programs/tok2midi" --config tracks.json --item 0 shard.tok song.mid
+    music song.mid | cmp - expected
+    python3 - file.json <<'END'
+import json, sys
+file = json.load(open(sys.argv[1]))
+json.dump([{"midi_tokens": file["ids"], "midi_metadata": {"notes": 3, "programs": file["programs"]}}], open("data.json", "w"))
+record = {"file_path": "a.mid", "tokens": file["ids"], "metadata": {"programs": file["programs"]}}
+json.dump({"reprise": {"kind": "midi"}, "processed_data": [{"file_path": "none.mid", "tokens": [[4]]}, record], "total_files": 2}, open("checkpoint.json", "w"), indent=1)
+END
+    for item in "0 data.json" "1 checkpoint.json"; do
+        # shellcheck disable=SC2086 # the number and the file
+        "$programs/tok2midi" --config tracks.json --item $item song.mid
+        music song.mid | cmp - expected
+    done
+    refused "no item 2: it holds 2, counted from 0" --config tracks.json --item 2 checkpoint.json
+}
+
 @test "a note within another of its pitch keeps both its ends" {
     # Position 0: pitch 60 for a beat; position 2, inside of it: pitch 60 for an eighth of a beat.
     pitch=$((60 - 21 + 5))
@@ -138,8 +164,8 @@ refused() {
     refused "lists of ids are nested unevenly" ids.json
     echo '[4, 1.5]' >ids.json
     refused "1.5: where a token's id must stand" ids.json
-    echo '{"tokens": [4]}' >ids.json
-    refused 'no "ids" and no "midi_tokens" in it' ids.json
+    echo '{"id": [4]}' >ids.json
+    refused 'no "ids", "midi_tokens" or "tokens" in it' ids.json
     echo '{"ids": [4], "programs": [[200, false]]}' >ids.json
     refused "200: where a program from -1 to 127 must stand" ids.json
     head -c 50000 /dev/zero | tr '\0' '[' >ids.json

@@ -40,6 +40,14 @@ setup() {
     [ "$(cat ids.json)" = '{"ids": [43, 108, 43, 124, 124, 124, 124, 45, 92, 45, 124, 124, 124, 124, 47, 123, 47, 124, 124, 124, 124, 48, 108, 48, 124, 124, 124, 124, 43, 112, 43, 47, 112, 47, 50, 112, 50], "ids_encoded": false}' ]
 }
 
+@test "AMT: notes that start together are in the order in which the earlier system saw them end, by the first chunk's tempos" {
+    # Pitch 38 at 0 and again at 24 ticks, with 47; the first end of 38 ends both. Pitch 60 lasts no time and never was. A tempo in the second chunk counts for nothing.
+    printf 'MThd\0\0\0\6\0\1\0\2\0\x60MTrk\0\0\0\x24\0\x90\x26\x50\x18\x90\x26\x50\0\x90\x2f\x50\5\x80\x26\0\x13\x80\x2f\0\0\x80\x26\0\0\x90\x3c\x50\0\x80\x3c\0\0\xff\x2f\0' >ends.mid
+    printf 'MTrk\0\0\0\x0b\0\xff\x51\3\x01\x00\x00\0\xff\x2f\0' >>ends.mid
+    "$midi2tok" --tokenizer AMT ends.mid ids.json
+    [ "$(cat ids.json)" = '{"ids": [21, 112, 21, 124, 21, 112, 21, 30, 112, 30], "ids_encoded": false}' ]
+}
+
 @test "several vocabularies: a shard's ids have a column for each, and items are copied from finished shards with them" {
     printf '{"midi_file":"%s","text":"t"}\n' melody.mid effects.mid >pairs.jsonl
     for tokenizer in Octuple CPWord MuMIDI; do

@@ -13,6 +13,7 @@
 #include "lib/atomic_file.h"
 #include "lib/checkpoint_record.h"
 #include "lib/clean_text.h"
+#include "lib/grow.h"
 #include "lib/hash.h"
 #include "lib/item_json.h"
 #include "lib/message.h"
@@ -54,6 +55,8 @@ struct source {
     const int32_t *n_tokens; /* [n] */
     uint64_t dimension;
     char name[HASH_HEX + 1];
+    uint64_t *sequences; /* of the item at hand, one list a track: rows of each */
+    size_t sequence_capacity;
 };
 
 static int open_source(struct source *source, enum shard_kind kind, const struct shard *shard, struct hash name, struct reason *why)
@@ -77,24 +80,44 @@ static void add_statement(struct text_buffer *out, const struct source *source, 
     text_printf(out, "\"reprise\":{\"key\":\"%s\",\"shard\":\"%s\",\"check\":\"%s\"", key_hex, source->name, check_hex);
 }
 
-static int add_midi_record_of(struct text_buffer *out, const struct source *source, size_t item, const struct listed_pair *pair)
+/* How the item's tokens lie in the shard. 0, -1 without memory. */
+static int lay_out(struct source *source, size_t item, struct token_layout *layout)
+{
+    const struct item_tokens *tokens = &source->tokens;
+    struct reason ignored;
+    *layout = (struct token_layout){.ids = tokens->ids + (uint64_t)tokens->offsets[item] * tokens->vocabularies, .vocabularies = tokens->vocabularies,
+                                    .rows = item_tokens_count(tokens, item)};
+    if (!tokens->sequences || !tokens->item_sequences)
+        return 0;
+    const int64_t *offsets = tokens->sequences + tokens->item_sequences[item];
+    layout->sequence_count = (size_t)(tokens->item_sequences[item + 1] - tokens->item_sequences[item]);
+    if (GROW(source->sequences, source->sequence_capacity, layout->sequence_count + 1, &ignored) < 0)
+        return -1;
+    for (size_t i = 0; i < layout->sequence_count; i++)
+        source->sequences[i] = (uint64_t)(offsets[i + 1] - offsets[i]);
+    layout->sequences = source->sequences;
+    return 0;
+}
+
+static int add_midi_record_of(struct text_buffer *out, struct source *source, size_t item, const struct listed_pair *pair)
 {
     struct hash key = shard_item_key(source->shard, item);
-    size_t count = item_tokens_count(&source->tokens, item);
+    struct token_layout layout;
     struct text_buffer members = {0};
     add_recorded_members(&members, shard_item_json(source->shard, item));
     struct hash check = {0};
-    int failed = check_of_tokens(key, source->tokens.ids + source->tokens.offsets[item] * (int64_t)source->tokens.vocabularies,
-                                 count * source->tokens.vocabularies, members.bytes, members.count, &check) < 0;
+    int failed = lay_out(source, item, &layout) < 0 || check_of_tokens(key, &layout, members.bytes, members.count, &check) < 0;
     text_add_string(out, "{\"file_path\":");
     text_add(out, pair->midi_file.text, pair->midi_file.length);
     text_add_string(out, ",\"tokens\":");
     add_item_tokens(out, &source->tokens, item);
-    text_printf(out, ",\"sequence_length\":%zu,\"metadata\":", count);
+    text_printf(out, ",\"sequence_length\":%zu,\"metadata\":", item_tokens_count(&source->tokens, item));
     add_midi_metadata(out, source->shard, item, pair->midi_file);
     text_add_string(out, ",");
     add_statement(out, source, key, check);
-    text_add_string(out, "}}");
+    if (source->tokens.vocabularies > 1)
+        text_printf(out, ",\"vocabularies\":%llu", (unsigned long long)source->tokens.vocabularies);
+    text_add_string(out, source->tokens.sequences ? ",\"sequences\":true}}" : "}}");
     failed |= members.failed;
     text_free(&members);
     return failed ? -1 : 0;
@@ -133,7 +156,7 @@ static int add_text_record_of(struct text_buffer *out, const struct source *sour
 
 /* ---- one shard ---- */
 
-static int export_items(struct export *export, const struct source *source, struct pair_list *pairs, struct reason *why)
+static int export_items(struct export *export, struct source *source, struct pair_list *pairs, struct reason *why)
 {
     struct listed_pair pair;
     int more;
@@ -161,7 +184,7 @@ static int export_shard(struct export *export, const struct shard_names *names)
     char *path = shard_file(export->work, export->kind, export->kind == SHARD_OF_MIDI ? export->plan.tok : export->plan.emb, name);
     char *list = list_file(export->work, names->piece, "pairs");
     struct pair_list *pairs = NULL;
-    struct source source;
+    struct source source = {0};
     struct reason why;
     struct shard *shard = path && list ? shard_open(path, shard_format(export->kind), &why) : NULL;
     int result = -1;
@@ -179,6 +202,7 @@ static int export_shard(struct export *export, const struct shard_names *names)
     }
     pair_list_close(pairs);
     shard_close(shard);
+    free(source.sequences);
     free(path);
     free(list);
     return result;

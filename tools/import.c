@@ -53,6 +53,7 @@ struct import {
     struct imported_shards shards;
     struct checkpoint_item item;
     struct text_buffer record, scratch;
+    struct token_form form; /* of its tokens, where it states nothing */
     size_t counts[OUTCOMES];
     /* to see what a text is to the model, and what is known of a MIDI file; opened when needed */
     struct model_folder *model;
@@ -144,6 +145,8 @@ static enum outcome judge(struct import *import, const struct wanted_item *wante
         int differs = import->kind == SHARD_OF_MIDI ? read_midi(import, wanted, why) : compare_cleaned(import, why);
         return differs < 0 ? FAILED : differs > 0 ? UNPROVEN : TAKEN;
     }
+    if (import->kind == SHARD_OF_MIDI && checkpoint_item_lay_out(&import->item, &import->item.form, why) < 0)
+        return is_out_of_memory(why) ? FAILED : BROKEN;
     int intact = checkpoint_item_is_intact(&import->item, import->kind);
     if (intact < 0) {
         fail(why, "out of memory");
@@ -172,13 +175,37 @@ static enum outcome examine(struct import *import, const struct wanted_item **wa
     return UNKNOWN;
 }
 
+/* A record that states nothing: its tokens as the present tokenizer's lie, and what is recorded where that makes a list a track. */
+static enum outcome complete(struct import *import, struct reason *why)
+{
+    struct checkpoint_item *item = &import->item;
+    struct json_span program;
+    size_t programs = 0;
+    if (checkpoint_item_lay_out(item, &import->form, why) < 0)
+        return is_out_of_memory(why) ? FAILED : BROKEN;
+    if (!item->layout.sequences)
+        return TAKEN;
+    for (const char *cursor = item->programs.bytes; item->programs.count > 0 && json_next_element(&cursor, &program);)
+        programs++;
+    if (programs != item->layout.sequence_count) {
+        fail(why, "it has not the program of each track");
+        return UNPROVEN;
+    }
+    text_add_string(&item->members, ",\"programs\":");
+    text_add(&item->members, item->programs.bytes, item->programs.count);
+    return item->members.failed ? (fail(why, "out of memory"), FAILED) : TAKEN;
+}
+
 static enum outcome take(struct import *import, const struct wanted_item *wanted, struct reason *why)
 {
     const struct checkpoint_item *item = &import->item;
+    enum outcome outcome = import->kind == SHARD_OF_MIDI && !import->file.stated ? complete(import, why) : TAKEN;
+    if (outcome != TAKEN)
+        return outcome;
     if (imported_shards_next(&import->shards, item->shard, why) < 0)
         return FAILED;
     int result = import->kind == SHARD_OF_MIDI
-                     ? imported_shards_add_tokens(&import->shards, wanted->key, item->tokens.ids, item->tokens.count, item->members.bytes ? item->members.bytes : "", why)
+                     ? imported_shards_add_tokens(&import->shards, wanted->key, &item->layout, item->members.bytes ? item->members.bytes : "", why)
                      : imported_shards_add_embedding(&import->shards, wanted->key, (const float *)(const void *)item->row.bytes, item->dimension, item->n_tokens, why);
     return result < 0 ? FAILED : result > 0 ? BROKEN : TAKEN;
 }
@@ -241,7 +268,7 @@ static int prove(struct import *import, struct reason *why)
     if (result == 0 && more < 0)
         result = -1;
     if (result == 0 && found > 0)
-        result = sample_check(import->kind, command_of(import), import->work, samples, found < SAMPLE_SIZE ? found : SAMPLE_SIZE, why);
+        result = sample_check(import->kind, command_of(import), import->work, samples, found < SAMPLE_SIZE ? found : SAMPLE_SIZE, &import->form, why);
     for (int i = 0; i < SAMPLE_SIZE; i++)
         checkpoint_item_free(&kept[i]);
     return result;

@@ -70,6 +70,7 @@ struct work {
     struct tokenizer tokenizer;
     struct encoder encoder;
     struct amt_notes amt;
+    struct note_endings endings; /* for AMT */
     struct trained_encoder trained; /* a model of --config's, or none */
     struct tok_shard shard;
     struct text_buffer record;
@@ -83,6 +84,7 @@ static void free_work(struct work *work)
     midi_file_free(&work->midi);
     encoder_free(&work->encoder);
     amt_free(&work->amt);
+    note_endings_free(&work->endings);
     trained_encoder_free(&work->trained);
     tokenizer_free(&work->tokenizer);
     tok_shard_free(&work->shard);
@@ -97,7 +99,11 @@ static int signature_of(const struct work *work, char hex[HASH_HEX + 1], struct 
                 tokenization_names[work->tokenizer.config.tokenization]);
     if (work->tokenizer.config.tokenization != AMT)
         tokenizer_config_write_fields(&work->tokenizer.config, &text);
+    else
+        text_add_string(&text, "notes as they end");
     trained_encoder_sign(&work->trained, &text);
+    if (!config_one_sequence(&work->tokenizer.config))
+        text_add_string(&text, ", programs of tracks recorded");
     int result = text.failed ? fail(why, "out of memory") : 0;
     hash_to_hex(hash_bytes(text.bytes, text.count), hex);
     text_free(&text);
@@ -113,6 +119,7 @@ static int tokenize(struct work *work, struct reason *why)
     int words = trained_encoder_cuts(&work->trained, config);
     work->midi.want_controls = config->use_sustain_pedals || config->use_pitch_bends || words;
     work->midi.want_control_changes = config->use_control_changes || words;
+    work->midi.endings = config->tokenization == AMT ? &work->endings : NULL;
     if (midi_input_read(work->file.bytes, work->file.count, &work->input, &work->midi, why) < 0)
         return -1;
     if (config->tokenization == AMT)
@@ -170,10 +177,22 @@ static int tokenize_music(struct work *work, struct reason *why)
     if (work->midi.note_count == 0)
         return work->midi.is_damaged ? fail(why, "no notes before %s", work->midi.damage.text) : fail(why, "no notes");
     const struct tokenizer_config *config = &work->tokenizer.config;
+    if (config->tokenization == AMT && work->endings.count == 0)
+        return fail(why, "no notes that last");
     if (config->tokenization != AMT && work->encoder.score.note_count == 0)
         return fail(why, "no notes from pitch %d to %d (drums: %d to %d)%s", config->pitch_range.first, config->pitch_range.last,
                     config->drums_pitch_range.first, config->drums_pitch_range.last, config->programs.count < 129 ? " of the programs in use" : "");
     return 0;
+}
+
+/* With one list a track: which program plays each, as in a token file ("programs":[[program,is_drum],…]). */
+static void add_track_programs(struct work *work)
+{
+    const struct grid_score *score = &work->encoder.score;
+    text_add_string(&work->record, ",\"programs\":[");
+    for (size_t i = 0; i < score->track_count; i++)
+        text_printf(&work->record, "%s[%d,%s]", i > 0 ? "," : "", score->tracks[i].program, score->tracks[i].is_drum ? "true" : "false");
+    text_add_string(&work->record, "]");
 }
 
 /* FAILED with `why`; the other outcomes are in the shard or reported. */
@@ -207,6 +226,8 @@ static enum outcome add_item(struct work *work, const struct item *item, size_t 
     }
     text_clear(&work->record);
     add_midi_record(&work->record, &work->midi);
+    if (!config_one_sequence(&work->tokenizer.config))
+        add_track_programs(work);
     if (work->record.failed) {
         fail(why, "out of memory");
         return FAILED;

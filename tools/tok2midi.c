@@ -1,7 +1,7 @@
 /* tok2midi: tokens to a MIDI file.
  *
- * IN is a MidiTok token file (or a bare list of ids), or, with --item, a file of many: a .tok shard, a processed_data.json, any list or lines of JSON objects with
- * "midi_tokens". OUT is written by libsmf and appears complete or not at all. */
+ * IN is a MidiTok token file (or a bare list of ids), or, with --item, a file of many: a .tok shard, a processed_data.json, a checkpoint, any list or lines of JSON objects with
+ * "midi_tokens" or "tokens". OUT is written by libsmf and appears complete or not at all. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@
 
 static const char usage[] =
     "usage: tok2midi [options] IN OUT.mid\n"
-    "Turns tokens into a MIDI file. IN is a MidiTok token file, a list of ids, or, with --item, a .tok shard or a processed_data.json.\n"
+    "Turns tokens into a MIDI file. IN is a MidiTok token file, a list of ids, or, with --item, a .tok shard, a processed_data.json or a checkpoint.\n"
     "The tokenizer must be the one that the tokens were made with, and is chosen as in midi2tok:\n"
     "  --tokenizer NAME  the tokenization, in MidiTok's default configuration with programs on: REMI (the default), REMIPlus, TSD, MIDILike, Structured,\n"
     "                    CPWord, Octuple, MuMIDI, MMM, PerTok; AMT, the earlier Python system's\n"

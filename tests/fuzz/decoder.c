@@ -1,10 +1,12 @@
 /* tok2midi's input: a byte for the tokenizer, a byte for the form, then the text of a token file, or the ids themselves in two bytes each, so that the decoders are
- * reached whatever the text. What decodes can be written as MIDI, and read again with as many notes, or is refused with a reason. */
+ * reached whatever the text. What decodes can be written as MIDI, and read again with as many notes, or is refused with a reason; that is tried now and then. */
 #include "../../tools/lib/midi_file.h"
 #include "../../tools/lib/midi_writer.h"
 #include "../../tools/lib/token_decoder.h"
 #include "target.h"
 #include "tokenizers.h"
+
+static int writes;
 
 static void decode(struct token_decoder *decoder, const struct token_rows *rows, size_t count, const struct token_program *programs, size_t program_count)
 {
@@ -17,7 +19,7 @@ static void decode(struct token_decoder *decoder, const struct token_rows *rows,
         return;
     }
     text_clear(&midi);
-    if (midi_write(&song, &midi, &why) < 0)
+    if (!writes || midi_write(&song, &midi, &why) < 0)
         return;
     size_t notes = 0;
     for (size_t t = 0; t < song.track_count; t++)
@@ -61,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!decoders[data[0]])
         decoders[data[0]] = token_decoder_open(tokenizer);
     REQUIRE(decoders[data[0]]);
+    writes = fuzz_now_and_then(data, size, 8);
     if (data[1] & 1)
         decode_ids(decoders[data[0]], tokenizer, data + 2, size - 2);
     else

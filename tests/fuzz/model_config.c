@@ -1,48 +1,31 @@
 /* A model folder, of which one file is the input: the first byte says which. The others are those of a tiny BERT with a dense layer. What opens must be readable. */
-#include <fcntl.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "../../tools/lib/model_folder.h"
 #include "../../tools/lib/text_buffer.h"
+#include "memory_files.h"
+#include "target.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static const struct { const char *name, *text; } files[] = {
-    {"config.json", "{\"model_type\":\"bert\",\"hidden_size\":4,\"num_hidden_layers\":1,\"num_attention_heads\":2,\"intermediate_size\":3,\"vocab_size\":5,\"max_position_embeddings\":8,"
+static const struct { const char *path, *text; } files[] = {
+    {"m/config.json", "{\"model_type\":\"bert\",\"hidden_size\":4,\"num_hidden_layers\":1,\"num_attention_heads\":2,\"intermediate_size\":3,\"vocab_size\":5,\"max_position_embeddings\":8,"
                     "\"type_vocab_size\":2}"},
-    {"modules.json", "[{\"type\":\"m.Transformer\",\"path\":\"\"},{\"type\":\"m.Pooling\",\"path\":\"1\"},{\"type\":\"m.Dense\",\"path\":\"2\"},{\"type\":\"m.Normalize\",\"path\":\"3\"}]"},
-    {"1/config.json", "{\"pooling_mode\":[\"cls\",\"mean\"],\"include_prompt\":false}"},
-    {"2/config.json", "{\"in_features\":8,\"out_features\":2,\"bias\":true,\"activation_function\":\"torch.nn.modules.activation.Tanh\"}"},
-    {"sentence_bert_config.json", "{\"max_seq_length\":6,\"do_lower_case\":true}"},
-    {"tokenizer_config.json", "{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":false,\"model_max_length\":7}"},
-    {"config_sentence_transformers.json", "{\"prompts\":{\"a\":\"x\"},\"default_prompt_name\":\"a\"}"},
-    {"vocab.txt", "[UNK]\n[CLS]\n[SEP]\nx\ny\n"},
-    {"model.safetensors", NULL},
-    {"2/model.safetensors", NULL},
+    {"m/modules.json", "[{\"type\":\"m.Transformer\",\"path\":\"\"},{\"type\":\"m.Pooling\",\"path\":\"1\"},{\"type\":\"m.Dense\",\"path\":\"2\"},{\"type\":\"m.Normalize\",\"path\":\"3\"}]"},
+    {"m/1/config.json", "{\"pooling_mode\":[\"cls\",\"mean\"],\"include_prompt\":false}"},
+    {"m/2/config.json", "{\"in_features\":8,\"out_features\":2,\"bias\":true,\"activation_function\":\"torch.nn.modules.activation.Tanh\"}"},
+    {"m/sentence_bert_config.json", "{\"max_seq_length\":6,\"do_lower_case\":true}"},
+    {"m/tokenizer_config.json", "{\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":false,\"model_max_length\":7}"},
+    {"m/config_sentence_transformers.json", "{\"prompts\":{\"a\":\"x\"},\"default_prompt_name\":\"a\"}"},
+    {"m/vocab.txt", "[UNK]\n[CLS]\n[SEP]\nx\ny\n"},
+    {"m/model.safetensors", NULL},
+    {"m/2/model.safetensors", NULL},
 };
 enum { FILES = sizeof files / sizeof *files };
-static char folder[64];
-
-static void put(const char *name, const void *bytes, size_t count)
-{
-    char path[160];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (file < 0 || write(file, bytes, count) != (ssize_t)count || close(file) < 0)
-        abort();
-}
+static struct text_buffer weights[FILES]; /* of those without a text */
 
 /* A safetensors file of zeros. shapes: "name rows columns" in order, rows 0 for a vector, until NULL. */
 struct shape { const char *name; size_t rows, columns; };
 
-static void put_weights(const char *name, const struct shape *shapes)
+static void make_weights(struct text_buffer *whole, const struct shape *shapes)
 {
-    struct text_buffer header = {0}, whole = {0};
+    struct text_buffer header = {0};
     size_t at = 0;
     for (; shapes->name; shapes++) {
         const size_t bytes = (shapes->rows ? shapes->rows : 1) * shapes->columns * sizeof(float);
@@ -54,16 +37,14 @@ static void put_weights(const char *name, const struct shape *shapes)
     }
     text_add_string(&header, "}");
     const uint64_t length = header.count;
-    text_add(&whole, (const char *)&length, sizeof length);
-    text_add(&whole, header.bytes, header.count);
+    text_add(whole, (const char *)&length, sizeof length);
+    text_add(whole, header.bytes, header.count);
     for (size_t i = 0; i < at; i++)
-        text_add(&whole, "", 1);
-    put(name, whole.bytes, whole.count);
+        text_add(whole, "", 1);
     text_free(&header);
-    text_free(&whole);
 }
 
-static void put_all_weights(void)
+static void make_all_weights(void)
 {
 #define L "encoder.layer.0."
     static const struct shape encoder[] = {
@@ -75,39 +56,16 @@ static void put_all_weights(void)
         {L "output.dense.weight", 4, 3}, {L "output.dense.bias", 0, 4}, {L "output.LayerNorm.weight", 0, 4}, {L "output.LayerNorm.bias", 0, 4}, {NULL, 0, 0},
     };
     static const struct shape dense[] = {{"linear.weight", 2, 8}, {"linear.bias", 0, 2}, {NULL, 0, 0}};
-    put_weights("model.safetensors", encoder);
-    put_weights("2/model.safetensors", dense);
+    make_weights(&weights[FILES - 2], encoder);
+    make_weights(&weights[FILES - 1], dense);
 }
 
-static void remove_folder(void)
+static void put(size_t which)
 {
-    char path[160];
-    for (size_t i = 0; i < FILES; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, files[i].name);
-        unlink(path);
-    }
-    for (int i = 1; i <= 2; i++) {
-        snprintf(path, sizeof path, "%s/%d", folder, i);
-        rmdir(path);
-    }
-    rmdir(folder);
-}
-
-static void make_folder(void)
-{
-    char path[160];
-    strcpy(folder, "/tmp/fuzz-model-XXXXXX");
-    if (!mkdtemp(folder) || atexit(remove_folder))
-        abort();
-    for (int i = 1; i <= 2; i++) {
-        snprintf(path, sizeof path, "%s/%d", folder, i);
-        if (mkdir(path, 0700) < 0)
-            abort();
-    }
-    for (size_t i = 0; i < FILES; i++)
-        if (files[i].text)
-            put(files[i].name, files[i].text, strlen(files[i].text));
-    put_all_weights();
+    if (files[which].text)
+        memory_file_put(files[which].path, files[which].text, strlen(files[which].text));
+    else
+        memory_file_put(files[which].path, weights[which].bytes, weights[which].count);
 }
 
 /* Everything that the encoder would read. */
@@ -116,8 +74,7 @@ static void read_all(const struct model_folder *model)
     static volatile float sum;
     struct reason why;
     float *row = malloc(model->hidden * sizeof *row);
-    if (!row)
-        return;
+    REQUIRE(row);
     for (size_t i = 0; i < model->vocabulary; i++)
         sum += model_words(model, i, 1, row)[model->hidden - 1];
     sum += model->position_rows[model->positions * model->hidden - 1];
@@ -134,36 +91,37 @@ static void read_all(const struct model_folder *model)
     free(row);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* The folder itself is a good one. */
+static void make_folder(void)
 {
-    static int opens;
     struct model_settings settings = MODEL_SETTINGS_NONE;
     struct reason why;
-    if (!*folder)
+    make_all_weights();
+    for (size_t i = 0; i < FILES; i++)
+        put(i);
+    struct model_folder *good = model_folder_open("m", &settings, &why);
+    if (!good)
+        fprintf(stderr, "%s\n", why.text);
+    REQUIRE(good);
+    read_all(good);
+    model_folder_close(good);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct model_settings settings = MODEL_SETTINGS_NONE;
+    struct reason why;
+    if (!weights[FILES - 1].bytes)
         make_folder();
-    if (!opens) { /* the folder itself is a good one */
-        struct model_folder *good = model_folder_open(folder, &settings, &why);
-        if (!good) {
-            fprintf(stderr, "%s\n", why.text);
-            abort();
-        }
-        read_all(good);
-        model_folder_close(good);
-        opens = 1;
-    }
     if (!size)
         return 0;
     const size_t which = data[0] % FILES;
-    put(files[which].name, data + 1, size - 1);
-    struct model_folder *model = model_folder_open(folder, &settings, &why);
+    memory_file_put(files[which].path, data + 1, size - 1);
+    struct model_folder *model = model_folder_open("m", &settings, &why);
+    REQUIRE(model || why.text[0]);
     if (model)
         read_all(model);
-    else if (!why.text[0])
-        abort();
     model_folder_close(model);
-    if (files[which].text)
-        put(files[which].name, files[which].text, strlen(files[which].text));
-    else
-        put_all_weights();
+    put(which);
     return 0;
 }

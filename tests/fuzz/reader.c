@@ -100,6 +100,18 @@ static int read_half(struct half *half, const uint8_t *data, size_t size, struct
     return 0;
 }
 
+/* Field by field: what is between a note and the next is nobody's. */
+static int same_notes(const struct midi_file *a, const struct midi_file *b)
+{
+    size_t same = 0;
+    if (a->note_count != b->note_count)
+        return 0;
+    while (same < a->note_count && a->notes[same].start == b->notes[same].start && a->notes[same].duration == b->notes[same].duration &&
+           a->notes[same].pitch == b->notes[same].pitch && a->notes[same].velocity == b->notes[same].velocity)
+        same++;
+    return same == a->note_count;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct half strict = {.file.want_controls = 1}, lenient = {.file = {.want_controls = 1, .lenient = 1}}, plain;
@@ -114,10 +126,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     REQUIRE(lenient_read == 0 && !lenient.file.is_damaged && !strict.file.is_damaged);
     REQUIRE(strict.record.count == lenient.record.count && memcmp(strict.record.bytes, lenient.record.bytes, strict.record.count) == 0);
     REQUIRE(strict.record.count == plain.record.count && memcmp(strict.record.bytes, plain.record.bytes, strict.record.count) == 0);
-    REQUIRE(strict.file.note_count == lenient.file.note_count && strict.file.note_count == plain.file.note_count && plain.file.pedal_count == 0);
-    if (strict.file.note_count > 0) {
-        REQUIRE(memcmp(strict.file.notes, lenient.file.notes, strict.file.note_count * sizeof *strict.file.notes) == 0);
-        REQUIRE(memcmp(strict.file.notes, plain.file.notes, strict.file.note_count * sizeof *strict.file.notes) == 0);
-    }
+    REQUIRE(same_notes(&strict.file, &lenient.file) && same_notes(&strict.file, &plain.file) && plain.file.pedal_count == 0);
     return 0;
 }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../tools/lib/hash.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Of targets whose input is MIDI: bytes at its end that are no part of the file, but say what to do with it. */
 extern const size_t fuzz_trailer_size;
@@ -28,6 +30,12 @@ static inline uint8_t *fuzz_copy(const uint8_t *data, size_t size)
     if (size > 0)
         memcpy(copy, data, size);
     return copy;
+}
+
+/* Chooses one input in `among`, always the same ones: for checks that take longer than all the rest, which every input's mutations reach all the same. */
+static inline int fuzz_now_and_then(const uint8_t *data, size_t size, unsigned among)
+{
+    return hash_bytes(data, size).low % among == 0;
 }
 
 #endif

@@ -5,6 +5,7 @@
 #include "../../tools/lib/midi_input.h"
 #include "../../tools/lib/midi_writer.h"
 #include "../../tools/lib/token_decoder.h"
+#include "../../tools/lib/token_words.h"
 #include "target.h"
 #include "tokenizers.h"
 
@@ -21,6 +22,17 @@ static void check_ids(const struct tokenizer *tokenizer, const struct token_list
         REQUIRE(ids->ids[i] == TOKEN_NONE || (ids->ids[i] >= 0 && (size_t)ids->ids[i] < tokenizer->vocabulary.columns[column].count));
         REQUIRE(ids->ids[i] != TOKEN_NONE || columns > 1);
     }
+}
+
+/* A trained model would see them in words, which are none of them empty, and all of them the whole. */
+static void check_words(const struct tokenizer *tokenizer, const struct midi_file *file, const struct encoder *encoder, const struct token_list *ids, size_t begin)
+{
+    static struct token_words words;
+    struct reason why;
+    REQUIRE(token_words_find(&words, tokenizer, file, &encoder->score, ids->ids + begin, ids->times + begin, ids->count - begin, &why) == 0);
+    for (size_t i = 0; i < words.count; i++)
+        REQUIRE(words.ends[i] > (i > 0 ? words.ends[i - 1] : 0));
+    REQUIRE(words.count > 0 ? words.ends[words.count - 1] == ids->count - begin : ids->count == begin);
 }
 
 /* What was encoded decodes; written as MIDI it reads again, with as many notes. */
@@ -48,10 +60,11 @@ static void check_decoding(struct token_decoder *decoder, const struct tokenizer
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct midi_input input;
-    static struct midi_file file = {.want_controls = 1};
+    static struct note_endings endings;
+    static struct midi_file file = {.want_controls = 1, .endings = &endings};
     static struct encoder encoder;
     static struct amt_notes amt;
-    static struct token_list ids;
+    static struct token_list ids = {.want_times = 1};
     static struct token_decoder *decoders[256];
     struct reason why;
     struct token_rows *rows = NULL;
@@ -71,8 +84,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rows = calloc(sequences > 0 ? (size_t)sequences : 1, sizeof *rows);
     size_t *ends = calloc(sequences > 0 ? (size_t)sequences : 1, sizeof *ends);
     REQUIRE(rows && ends);
-    while (done < sequences && encoder_encode(&encoder, tokenizer, done, MOST, &ids, &why) == 0)
+    for (size_t begin = 0; done < sequences && encoder_encode(&encoder, tokenizer, done, MOST, &ids, &why) == 0; begin = ids.count) {
+        if (tokenizer->vocabulary.column_count == 1 && ids.count > begin)
+            check_words(tokenizer, &file, &encoder, &ids, begin);
         ends[done++] = ids.count;
+    }
     if (done == sequences) {
         check_ids(tokenizer, &ids);
         if (!decoders[number])

@@ -14,31 +14,36 @@ static int by_start(const void *a, const void *b)
     const struct amt_note *x = a, *y = b;
     if (x->start != y->start)
         return x->start < y->start ? -1 : 1;
-    if (x->chunk != y->chunk)
-        return x->chunk - y->chunk;
-    if (x->track_end != y->track_end)
-        return x->track_end < y->track_end ? -1 : 1;
-    if (x->track != y->track)
-        return x->track < y->track ? -1 : 1;
-    if (x->end != y->end)
-        return x->end < y->end ? -1 : 1;
-    return (x->order > y->order) - (x->order < y->order);
+    if (x->instrument != y->instrument)
+        return x->instrument < y->instrument ? -1 : 1;
+    return (x->place > y->place) - (x->place < y->place);
 }
 
-/* When each tempo comes into force, in seconds: summed up from tempo to tempo, once for all notes. */
+/* Seconds a tick, in that system's own arithmetic: its rounding decides which eighths have begun. */
+static double seconds_per_tick(double quarters_a_minute, const struct midi_file *file)
+{
+    return 60 / (quarters_a_minute * file->ticks_per_quarter);
+}
+
+/* The stretches of one tempo. That system looked at the tempos of the first chunk alone, of those at its beginning took the last, and passed over repeated ones. */
 static int time_tempos(struct amt_notes *notes, const struct midi_file *file, struct reason *why)
 {
-    if (GROW(notes->seconds, notes->second_capacity, file->tempo_count + 1, why) < 0)
+    if (GROW(notes->stretches, notes->stretch_capacity, file->tempo_count + 1, why) < 0)
         return -1;
-    double seconds = 0, per_tick = MIDI_DEFAULT_TEMPO / 1e6 / file->ticks_per_quarter;
-    int32_t tick = 0;
+    struct amt_stretch *now = notes->stretches;
+    *now = (struct amt_stretch){0, 0, seconds_per_tick(120, file)};
     for (size_t i = 0; i < file->tempo_count; i++) {
         const struct midi_tempo *tempo = &file->tempos[i];
-        seconds += (tempo->time - tick) * per_tick;
-        tick = tempo->time;
-        per_tick = tempo->microseconds / 1e6 / file->ticks_per_quarter;
-        notes->seconds[i] = seconds;
+        double per_tick = seconds_per_tick(6e7 / tempo->microseconds, file);
+        if (tempo->chunk != 0 || (tempo->time > 0 && per_tick == now->per_tick))
+            continue;
+        if (tempo->time > 0) {
+            now++;
+            *now = (struct amt_stretch){tempo->time, now[-1].seconds + now[-1].per_tick * (tempo->time - now[-1].tick), 0};
+        }
+        now->per_tick = per_tick;
     }
+    notes->stretch_count = (size_t)(now - notes->stretches) + 1;
     return 0;
 }
 
@@ -46,40 +51,29 @@ static double seconds_at(const struct amt_notes *notes, const struct midi_file *
 {
     if (file->ticks_per_second > 0)
         return tick * (1 / file->ticks_per_second);
-    size_t begun = 0; /* tempos in force at the tick or before */
-    for (size_t low = 0, high = file->tempo_count; low < high;) {
+    size_t begun = 1; /* stretches that begin at the tick or before; the first always does */
+    for (size_t low = 1, high = notes->stretch_count; low < high;) {
         size_t middle = low + (high - low) / 2;
-        if (file->tempos[middle].time <= tick)
+        if (notes->stretches[middle].tick <= tick)
             begun = low = middle + 1;
         else
             high = middle;
     }
-    if (begun == 0)
-        return tick * (MIDI_DEFAULT_TEMPO / 1e6 / file->ticks_per_quarter);
-    const struct midi_tempo *tempo = &file->tempos[begun - 1];
-    return notes->seconds[begun - 1] + (tick - tempo->time) * (tempo->microseconds / 1e6 / file->ticks_per_quarter);
+    const struct amt_stretch *stretch = &notes->stretches[begun - 1];
+    return stretch->seconds + stretch->per_tick * (tick - stretch->tick);
 }
 
 static int gather(struct amt_notes *notes, const struct midi_file *file, struct reason *why)
 {
-    if (GROW(notes->list, notes->capacity, file->note_count, why) < 0 || time_tempos(notes, file, why) < 0)
+    const struct note_endings *endings = file->endings;
+    if (GROW(notes->list, notes->capacity, endings->count, why) < 0 || time_tempos(notes, file, why) < 0)
         return -1;
-    uint32_t count = 0;
-    for (size_t t = 0; t < file->track_count; t++) {
-        const struct midi_track *track = &file->tracks[t];
-        int32_t first_end = INT32_MAX;
-        for (size_t i = 0; i < track->note_count; i++) {
-            const struct midi_note *note = &file->notes[track->first_note + i];
-            first_end = note->start + note->duration < first_end ? note->start + note->duration : first_end;
-        }
-        for (size_t i = 0; i < track->note_count; i++, count++) {
-            const struct midi_note *note = &file->notes[track->first_note + i];
-            notes->list[count] = (struct amt_note){seconds_at(notes, file, note->start), note->start + note->duration, first_end, (uint32_t)t, count,
-                                                   track->chunk, note->pitch, note->velocity};
-        }
+    for (size_t i = 0; i < endings->count; i++) {
+        const struct note_ending *note = &endings->list[i];
+        notes->list[i] = (struct amt_note){seconds_at(notes, file, note->start), note->instrument, (uint32_t)i, note->pitch, note->velocity};
     }
-    if (count > 0)
-        qsort(notes->list, count, sizeof *notes->list, by_start);
+    if (endings->count > 0)
+        qsort(notes->list, endings->count, sizeof *notes->list, by_start);
     return 0;
 }
 
@@ -91,7 +85,7 @@ int amt_encode(struct amt_notes *notes, const struct midi_file *file, struct tok
     size_t count = 0;
     double time = 0;
 #define PUT(id) do { if (count < AMT_MOST) ids[count++] = (id); } while (0)
-    for (size_t i = 0; i < file->note_count && count < AMT_MOST; i++) {
+    for (size_t i = 0; i < file->endings->count && count < AMT_MOST; i++) {
         const struct amt_note *note = &notes->list[i];
         int in_range = note->pitch >= LOWEST && note->pitch <= HIGHEST;
         for (double shifts = ceil((note->start - time) / SHIFT_SECONDS); shifts > 0 && count < AMT_MOST; shifts--)
@@ -111,6 +105,6 @@ int amt_encode(struct amt_notes *notes, const struct midi_file *file, struct tok
 void amt_free(struct amt_notes *notes)
 {
     free(notes->list);
-    free(notes->seconds);
+    free(notes->stretches);
     *notes = (struct amt_notes){0};
 }

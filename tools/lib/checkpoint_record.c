@@ -19,10 +19,16 @@ static int check_of(struct hash key, const struct part *parts, size_t count, str
     return 0;
 }
 
-int check_of_tokens(struct hash key, const int32_t *tokens, size_t count, const char *members, size_t length, struct hash *check)
+int check_of_tokens(struct hash key, const struct token_layout *tokens, const char *members, size_t length, struct hash *check)
 {
-    const struct part parts[] = {{tokens, count * sizeof *tokens}, {members, length}};
-    return check_of(key, parts, 2, check);
+    const uint64_t vocabularies = tokens->vocabularies;
+    const struct part parts[] = {
+        {tokens->ids, tokens->rows * tokens->vocabularies * sizeof *tokens->ids},
+        {members, length},
+        {&vocabularies, sizeof vocabularies},
+        {tokens->sequences, tokens->sequence_count * sizeof *tokens->sequences},
+    };
+    return check_of(key, parts, tokens->sequences ? 4 : vocabularies > 1 ? 3 : 2, check);
 }
 
 int check_of_embedding(struct hash key, const float *embedding, size_t dimension, int32_t n_tokens, struct hash *check)

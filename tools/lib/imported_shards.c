@@ -23,15 +23,36 @@ static int add_key(struct imported_shards *shards, struct hash key, struct reaso
     return shards->keys.failed ? fail(why, "out of memory") : 0;
 }
 
-int imported_shards_add_tokens(struct imported_shards *shards, struct hash key, const int32_t *ids, size_t count, const char *members, struct reason *why)
+/* Appends rows as one sequence. */
+static int add_sequence(struct tok_shard *tok, const int32_t *ids, size_t rows, struct reason *why)
 {
-    struct token_list *tokens = &shards->tok.tokens;
+    struct token_list *tokens = &tok->tokens;
+    size_t count = rows * (size_t)tok->columns;
     if (GROW(tokens->ids, tokens->capacity, tokens->count + count, why) < 0)
         return -1;
     if (count > 0)
         memcpy(tokens->ids + tokens->count, ids, count * sizeof *ids);
     tokens->count += count;
-    if (tok_shard_end_sequence(&shards->tok, why) < 0 || tok_shard_end_item(&shards->tok, key, members, why) < 0)
+    return tok_shard_end_sequence(tok, why);
+}
+
+int imported_shards_add_tokens(struct imported_shards *shards, struct hash key, const struct token_layout *tokens, const char *members, struct reason *why)
+{
+    struct tok_shard *tok = &shards->tok;
+    int by_sequence = tokens->sequences != NULL;
+    if (shards->count > 0 && ((size_t)tok->columns != tokens->vocabularies || shards->by_sequence != by_sequence)) {
+        fail(why, "its tokens lie in another way than its neighbours'");
+        return 1;
+    }
+    tok->columns = (int)tokens->vocabularies;
+    shards->by_sequence = by_sequence;
+    if (!by_sequence && add_sequence(tok, tokens->ids, tokens->rows, why) < 0)
+        return -1;
+    size_t row = 0;
+    for (size_t i = 0; i < tokens->sequence_count; row += tokens->sequences[i++])
+        if (add_sequence(tok, tokens->ids + row * tokens->vocabularies, tokens->sequences[i], why) < 0)
+            return -1;
+    if (tok_shard_end_item(tok, key, members, why) < 0)
         return -1;
     return add_key(shards, key, why);
 }
@@ -72,7 +93,7 @@ int imported_shards_flush(struct imported_shards *shards, struct reason *why)
     char *path = shard_file(shards->work, shards->kind, shards->signature, name);
     int result = path ? 0 : fail(why, "out of memory");
     if (result == 0 && access(path, F_OK) < 0)
-        result = shards->kind == SHARD_OF_MIDI ? tok_shard_write(&shards->tok, path, shards->signature, 0, why) : write_texts(shards, path, why);
+        result = shards->kind == SHARD_OF_MIDI ? tok_shard_write(&shards->tok, path, shards->signature, shards->by_sequence, why) : write_texts(shards, path, why);
     if (result == 0)
         result = known_shards_add(shards->known, shards->kind, name, (const void *)shards->keys.bytes, shards->count, why);
     free(path);

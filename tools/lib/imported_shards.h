@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "checkpoint_record.h"
 #include "hash.h"
 #include "known_shards.h"
 #include "message.h"
@@ -23,12 +24,13 @@ struct imported_shards {
     struct tok_shard tok;
     struct text_buffer records, rows, n_tokens, keys; /* of texts: JSON, floats [count, dimension], int32 [count]; struct hash [count] */
     size_t count, dimension;
+    int by_sequence; /* of MIDI: one list a track */
 };
 
 /* The next item stood in the shard `group` (zeros: in none that is known). Writes what is gathered if it is of another. */
 int imported_shards_next(struct imported_shards *shards, struct hash group, struct reason *why) __attribute__((warn_unused_result));
-/* members: what is recorded of the file, JSON without braces. */
-int imported_shards_add_tokens(struct imported_shards *shards, struct hash key, const int32_t *ids, size_t count, const char *members, struct reason *why)
+/* members: what is recorded of the file, JSON without braces. 1 with `why`: the tokens lie in another way than the others. */
+int imported_shards_add_tokens(struct imported_shards *shards, struct hash key, const struct token_layout *tokens, const char *members, struct reason *why)
     __attribute__((warn_unused_result));
 /* 1: the row has not the dimension of the others. */
 int imported_shards_add_embedding(struct imported_shards *shards, struct hash key, const float *row, size_t dimension, int32_t n_tokens, struct reason *why)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "midi_reading.h"
+#include "note_endings.h"
 
 int midi_damaged(struct midi_reading *reading, const uint8_t *at, const char *what)
 {
@@ -167,6 +168,8 @@ int midi_file_read(const uint8_t *bytes, size_t count, struct midi_file *file, s
     file->chunk_count = 0;
     file->ticks_per_second = 0;
     file->is_damaged = 0;
+    if (file->endings)
+        note_endings_clear(file->endings);
     if (read_file(&reading) < 0 || time_order_sort(&file->order, file->tempos, file->tempo_count, sizeof *file->tempos, why) < 0 ||
         time_order_sort(&file->order, file->time_signatures, file->time_signature_count, sizeof *file->time_signatures, why) < 0)
         return -1;

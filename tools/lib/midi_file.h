@@ -47,7 +47,7 @@ struct midi_track {
     uint8_t channel, program;
 };
 
-struct midi_tempo { int32_t time; uint32_t microseconds; }; /* per quarter note; never 0 */
+struct midi_tempo { int32_t time; uint32_t microseconds; /* per quarter note; never 0 */ uint16_t chunk; };
 struct midi_time_signature { int32_t time; uint8_t numerator, denominator; };
 struct midi_key_signature { int32_t time; int8_t sharps; uint8_t minor; }; /* sharps: negative for flats */
 
@@ -68,6 +68,7 @@ struct midi_file {
     uint8_t want_controls; /* pedals and pitch bends: else there are none */
     uint8_t want_control_changes; /* control changes of all numbers, the pedal's too */
     uint8_t lenient;
+    struct note_endings *endings; /* filled (note_endings.h); NULL: not wanted */
 
     uint8_t is_damaged;    /* some events were left out, */
     struct reason damage;  /* the first of them because of this; only where `lenient` */

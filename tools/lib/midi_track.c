@@ -3,6 +3,7 @@
 
 #include "grow.h"
 #include "midi_reading.h"
+#include "note_endings.h"
 
 #define CHANNELS 16
 #define KEYS (CHANNELS * 128) /* a channel and a pitch, or a channel and a program */
@@ -33,6 +34,7 @@ struct midi_track_reading {
     struct midi_reading *reading;
     struct midi_file *file;
     struct midi_open_note *open; /* the file's */
+    struct note_endings *endings; /* the file's, or NULL */
     size_t open_count, pedal_count, bend_count, control_count, track_count;
     uint8_t program[CHANNELS];
     uint16_t now[CHANNELS];       /* the track of the channel's program of now, or NO_TRACK: not looked up yet */
@@ -150,6 +152,14 @@ static int change_control(struct midi_track_reading *track, uint16_t index, cons
     return 0;
 }
 
+static int add_to_endings(struct midi_track_reading *track, uint8_t status, const uint8_t *data, int32_t time)
+{
+    unsigned channel = status & 15;
+    if (status >> 4 == 0x9 && data[1] > 0)
+        return note_endings_start(track->endings, channel, data[0], data[1], time, track->reading->why);
+    return note_endings_end(track->endings, channel, track->program[channel], data[0], time, track->reading->why);
+}
+
 static int channel_event(struct midi_track_reading *track, uint8_t status, const uint8_t *data, int32_t time)
 {
     unsigned channel = status & 15;
@@ -159,6 +169,8 @@ static int channel_event(struct midi_track_reading *track, uint8_t status, const
     case 0x9:
         if ((data[0] | data[1]) > 127)
             return midi_damaged(track->reading, data, "a note's pitch or velocity is above 127");
+        if (track->endings && add_to_endings(track, status, data, time) < 0)
+            return -1;
         if (status >> 4 == 0x9 && data[1] > 0)
             start_note(track, channel, data[0], data[1], time);
         else
@@ -218,7 +230,7 @@ static int meta_event(struct midi_track_reading *track, uint8_t type, const uint
             return 0;
         if (GROW(file->tempos, file->tempo_capacity, file->tempo_count + 1, why) < 0)
             return -1;
-        file->tempos[file->tempo_count++] = (struct midi_tempo){time, midi_big_endian(data, 3)};
+        file->tempos[file->tempo_count++] = (struct midi_tempo){time, midi_big_endian(data, 3), (uint16_t)track->reading->chunk};
         return 0;
     case TIME_SIGNATURE:
         if (length < 2 || data[0] == 0 || data[1] > 7)
@@ -446,6 +458,7 @@ static void begin(struct midi_track_reading *track, struct midi_reading *reading
     track->reading = reading;
     track->file = reading->file;
     track->open = reading->file->open;
+    track->endings = reading->file->endings;
     track->open_count = track->pedal_count = track->bend_count = track->control_count = track->track_count = 0;
     memset(track->program, 0, sizeof track->program);
     memset(track->now, 0xff, sizeof track->now);
@@ -468,6 +481,8 @@ int midi_track_read(struct midi_reading *reading, const uint8_t *at, const uint8
     if (GROW(file->open, file->open_capacity, (size_t)(end - at) / 3 + 1, reading->why) < 0)
         return -1;
     begin(track, reading);
+    if (track->endings)
+        note_endings_begin_chunk(track->endings);
     if (read_events(track, at, end) < 0 && !midi_is_forgiven(reading))
         return -1;
     if (place_notes(track) < 0)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "utf8.h"
 #include "whole_file.h"
 
 int model_file(const char *folder, const char *name, char path[MODEL_PATH], struct reason *why)
@@ -26,6 +27,11 @@ int model_has_file(const char *folder, const char *name)
 cJSON *model_parse_json(const char *text, size_t bytes, const char *name, int kind, struct reason *why)
 {
     const char *end = NULL;
+    const size_t fault = utf8_first_fault(text, bytes); /* the parser lets everything pass, and what strings go through later relies on it */
+    if (fault < bytes) {
+        fail(why, "%s: not UTF-8 at byte %zu", name, fault);
+        return NULL;
+    }
     errno = 0;
     cJSON *root = cJSON_ParseWithLengthOpts(text, bytes, &end, 0);
     if (!root && errno == ENOMEM) { /* the parser does not tell it from a fault in the text */

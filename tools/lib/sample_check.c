@@ -10,6 +10,7 @@
 #include "item_json.h"
 #include "shard.h"
 #include "text_buffer.h"
+#include "token_list.h"
 #include "work_files.h"
 
 static int write_list(const char *path, enum shard_kind kind, const struct sample *samples, size_t count, struct reason *why)
@@ -30,21 +31,53 @@ static int write_list(const char *path, enum shard_kind kind, const struct sampl
     return result;
 }
 
-static int tokens_differ(const struct shard *shard, const struct sample *samples, size_t count, struct reason *why)
+/* What made the shard, told from its tensors. */
+static struct token_form form_of(const struct item_tokens *made, size_t items)
+{
+    struct token_form form = {made->vocabularies, made->vocabularies, made->sequences && made->item_sequences};
+    for (int64_t row = 0; row < made->offsets[items]; row++) {
+        size_t width = 0;
+        while (width < form.least && made->ids[(uint64_t)row * made->vocabularies + width] != TOKEN_NONE)
+            width++;
+        form.least = width;
+    }
+    return form;
+}
+
+static int same_tokens(const struct item_tokens *made, size_t item, const struct token_layout *stated)
+{
+    if (item_tokens_count(made, item) != stated->rows ||
+        memcmp(made->ids + (uint64_t)made->offsets[item] * made->vocabularies, stated->ids, stated->rows * stated->vocabularies * sizeof *stated->ids) != 0)
+        return 0;
+    if (!stated->sequences)
+        return 1;
+    const int64_t *offsets = made->sequences + made->item_sequences[item];
+    int same = (size_t)(made->item_sequences[item + 1] - made->item_sequences[item]) == stated->sequence_count;
+    for (size_t i = 0; i < stated->sequence_count && same; i++)
+        same = (uint64_t)(offsets[i + 1] - offsets[i]) == stated->sequences[i];
+    return same;
+}
+
+static int tokens_differ(const struct shard *shard, struct sample *samples, size_t count, struct token_form *form, struct reason *why)
 {
     struct item_tokens made;
+    struct reason other = {0};
     if (item_tokens_open(shard, &made, why) < 0)
         return -1;
+    *form = form_of(&made, count);
     for (size_t i = 0; i < count; i++) {
-        const struct token_list *stated = &samples[i].item->tokens;
+        struct checkpoint_item *item = samples[i].item;
+        int laid_out = checkpoint_item_lay_out(item, form, &other) == 0;
+        if (!laid_out && is_out_of_memory(&other))
+            return fail(why, "%s", other.text);
+        if (laid_out && same_tokens(&made, i, &item->layout))
+            continue;
         int32_t highest = 0;
-        for (size_t token = 0; token < stated->count; token++)
-            highest = stated->ids[token] > highest ? stated->ids[token] : highest;
-        if (item_tokens_count(&made, i) != stated->count || memcmp(made.ids + made.offsets[i], stated->ids, stated->count * sizeof *stated->ids) != 0) {
-            fail(why, "the tokens are of another vocabulary or setting: %zu ids up to %d for %s, the present tokenizer gives %zu others", stated->count, highest,
-                 samples[i].path, item_tokens_count(&made, i));
-            return 1;
-        }
+        for (size_t id = 0; id < item->tokens.id_count; id++)
+            highest = item->tokens.ids[id] > highest ? item->tokens.ids[id] : highest;
+        fail(why, "the tokens are of another vocabulary or setting: %zu ids up to %d for %s, the present tokenizer gives %zu others", item->tokens.id_count, highest,
+             samples[i].path, item_tokens_count(&made, i));
+        return 1;
     }
     return 0;
 }
@@ -91,7 +124,7 @@ static int make(const char *command, const char *list, const char *out, struct r
     return status == 0 ? 0 : fail(why, "the sample could not be made");
 }
 
-int sample_check(enum shard_kind kind, const char *command, const char *work, const struct sample *samples, size_t count, struct reason *why)
+int sample_check(enum shard_kind kind, const char *command, const char *work, struct sample *samples, size_t count, struct token_form *form, struct reason *why)
 {
     char *list = NULL, *out = NULL;
     struct shard *shard = NULL;
@@ -111,7 +144,7 @@ int sample_check(enum shard_kind kind, const char *command, const char *work, co
             result = 1;
         }
     if (result == 0)
-        result = kind == SHARD_OF_MIDI ? tokens_differ(shard, samples, count, why) : rows_differ(shard, samples, count, why);
+        result = kind == SHARD_OF_MIDI ? tokens_differ(shard, samples, count, form, why) : rows_differ(shard, samples, count, why);
     shard_close(shard);
     if (list)
         unlink(list);

@@ -14,11 +14,11 @@
 
 enum { SAMPLE_SIZE = 3 };
 
-struct sample { const struct checkpoint_item *item; struct hash key; const char *path; /* of the MIDI file */ };
+struct sample { struct checkpoint_item *item; struct hash key; const char *path; /* of the MIDI file */ };
 
-/* command: midi2tok or text2emb with its options, for the shell; work: WORK_DIR. 0: they agree; 1: they do not, `why` says how; -1 with `why`:
+/* command: midi2tok or text2emb with its options, for the shell; work: WORK_DIR. *form: of MIDI, what the program makes. 0: they agree; 1: they do not, `why` says how; -1 with `why`:
  * it could not be found out. */
-int sample_check(enum shard_kind kind, const char *command, const char *work, const struct sample *samples, size_t count, struct reason *why)
+int sample_check(enum shard_kind kind, const char *command, const char *work, struct sample *samples, size_t count, struct token_form *form, struct reason *why)
     __attribute__((warn_unused_result));
 
 #endif

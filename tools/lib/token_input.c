@@ -85,7 +85,7 @@ static int read_list(struct token_input *file, struct json_span list, int level,
     return end_list(file, level, why);
 }
 
-static int read_ids(struct token_input *file, struct json_span list, struct reason *why)
+int token_input_read_ids(struct token_input *file, struct json_span list, struct reason *why)
 {
     file->id_count = file->inner_count = file->outer_count = 0;
     file->depth = depth_of(list);
@@ -143,33 +143,45 @@ static int read_programs(struct token_input *file, struct json_span value, struc
     const char *cursor = value.text;
     if (value.text[0] != '[')
         return fail(why, "programs is no list");
+    file->program_count = 0;
     for (struct json_span element; json_next_element(&cursor, &element);)
         if (add_program(file, element, why) < 0)
             return -1;
     return 0;
 }
 
-/* `text`: as json_scan_value gives it. An object with "ids" (or "midi_tokens", as an item of a dataset), or a list. */
+/* What a dataset's item and a checkpoint's record have of the file, in an object of its own. */
+static int read_recorded_programs(struct token_input *file, struct json_span object, struct reason *why)
+{
+    const char *cursor = object.text;
+    for (struct json_span key, value; object.text[0] == '{' && json_next_member(&cursor, &key, &value);)
+        if (json_string_is(key, "programs") && file->program_count == 0 && read_programs(file, value, why) < 0)
+            return -1;
+    return 0;
+}
+
+/* `text`: as json_scan_value gives it. An object with "ids" (or "midi_tokens", as an item of a dataset, or "tokens", as a checkpoint's record), or a list. */
 static int read_value(struct token_input *file, struct json_span text, struct reason *why)
 {
     file->id_count = file->inner_count = file->outer_count = file->encoded_count = file->program_count = 0;
     if (text.text[0] == '[')
-        return read_ids(file, text, why);
+        return token_input_read_ids(file, text, why);
     if (text.text[0] != '{')
         return fail(why, "no list of ids and no object with \"ids\"");
     const char *cursor = text.text;
     int found = 0;
     for (struct json_span key, value; json_next_member(&cursor, &key, &value);) {
-        if (json_string_is(key, "ids") || json_string_is(key, "midi_tokens")) {
-            if (read_ids(file, value, why) < 0)
+        if (json_string_is(key, "ids") || json_string_is(key, "midi_tokens") || json_string_is(key, "tokens")) {
+            if (token_input_read_ids(file, value, why) < 0)
                 return -1;
             found = 1;
         } else if ((json_string_is(key, "ids_encoded") && read_encoded(file, value, why) < 0) ||
-                   (json_string_is(key, "programs") && read_programs(file, value, why) < 0)) {
+                   (json_string_is(key, "programs") && read_programs(file, value, why) < 0) ||
+                   ((json_string_is(key, "midi_metadata") || json_string_is(key, "metadata")) && read_recorded_programs(file, value, why) < 0)) {
             return -1;
         }
     }
-    return found ? 0 : fail(why, "no \"ids\" and no \"midi_tokens\" in it");
+    return found ? 0 : fail(why, "no \"ids\", \"midi_tokens\" or \"tokens\" in it");
 }
 
 /* ---- the files ---- */
@@ -209,10 +221,36 @@ static int read_shard(const char *path, size_t item, struct token_input *file, s
         add_item_tokens(&text, &tokens, item);
         result = text.failed ? fail(why, "out of memory") : token_input_read_text(text.bytes, text.count, file, why);
     }
+    if (result == 0) {
+        const char *record = shard_item_json(shard, item);
+        result = read_recorded_programs(file, (struct json_span){record, strlen(record)}, why);
+    }
     text_free(&text);
     if (shard)
         shard_close(shard);
     return result;
+}
+
+/* Whether an object begins that has a list of items as a member, as a checkpoint has: then the stream stands before the list. 1, 0; -1 with `why`. */
+static int find_list(struct json_stream *stream, struct reason *why)
+{
+    struct text_buffer key = {0};
+    int result = json_peek(stream) == '{' ? json_expect(stream, '{', why) : 1, is_list = 0;
+    while (result == 0 && !is_list && json_peek(stream) != '}') {
+        text_clear(&key);
+        if (json_scan_value(stream, &key, why) < 0 || json_expect(stream, ':', why) < 0)
+            result = -1;
+        else if (key.failed)
+            result = fail(why, "out of memory");
+        struct json_span name = {key.bytes, key.count};
+        is_list = result == 0 && json_peek(stream) == '[' && json_string_is(name, "processed_data");
+        if (result == 0 && !is_list && json_scan_value(stream, NULL, why) < 0)
+            result = -1;
+        if (result == 0 && !is_list && json_peek(stream) == ',' && json_expect(stream, ',', why) < 0)
+            result = -1;
+    }
+    text_free(&key);
+    return result < 0 ? -1 : is_list;
 }
 
 /* Skips to the item: of a list, or of lines of JSON. */
@@ -245,10 +283,13 @@ int token_input_read(const char *path, size_t item, struct token_input *file, st
     if (item != TOKEN_INPUT_NO_ITEM) {
         struct json_stream stream;
         int result = json_stream_open(&stream, path, why);
-        if (result == 0) {
-            result = read_list_item(&stream, item, file, why);
+        if (result == 0 && (result = find_list(&stream, why)) == 0) {
             json_stream_close(&stream);
+            result = json_stream_open(&stream, path, why) < 0 ? -1 : 1;
         }
+        if (result > 0)
+            result = read_list_item(&stream, item, file, why);
+        json_stream_close(&stream);
         return result;
     }
     struct whole_file bytes = {0};

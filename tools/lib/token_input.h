@@ -1,5 +1,5 @@
 /* Tokens as they are found in files, for decoding: MidiTok's token file ({"ids": …, "ids_encoded": …, "programs": …}), a bare list of ids, an item of a processed_data.json (or
- * of any list of objects with "midi_tokens"), an item of a .tok shard.
+ * of any list of objects with "midi_tokens"), a record of a checkpoint, an item of a .tok shard. Of the last three the programs of tracks stand in what is recorded of the file.
  *
  * Ids may be nested up to three deep: (T), (T, C) or (I, T), (I, T, C). What a level means depends on the tokenizer: token_input_arrange. Numbers must be whole and
  * fit 32 bits; that they stand for tokens is not checked here. Memory is in proportion to the file, in a dataset to the item. */
@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "json_stream.h"
 #include "message.h"
 #include "token_list.h"
 
@@ -34,6 +35,8 @@ struct token_input {
 int token_input_read(const char *path, size_t item, struct token_input *file, struct reason *why) __attribute__((warn_unused_result));
 /* The same from the text of a token file or a bare list. */
 int token_input_read_text(const char *text, size_t count, struct token_input *file, struct reason *why) __attribute__((warn_unused_result));
+/* The same from a list of ids alone, as json_scan_value gives it. */
+int token_input_read_ids(struct token_input *file, struct json_span list, struct reason *why) __attribute__((warn_unused_result));
 void token_input_free(struct token_input *file);
 
 /* A sequence of tokens, `width` ids each. */

@@ -81,6 +81,12 @@ static int by_id(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
+static void sort_by_id(struct parts_table *table)
+{
+    if (table->count > 0)
+        qsort(table->list, table->count, sizeof *table->list, by_id);
+}
+
 static const struct parts *find_parts(const struct parts_table *table, int32_t id)
 {
     struct parts wanted = {id, 0, 0};
@@ -99,7 +105,7 @@ static int read_base(struct trained_model *model, const cJSON *root, struct reas
         if (add_part(model, vocabulary_find(model->vocabulary, 0, entry->string), why) < 0)
             return -1;
     }
-    qsort(model->base.list, model->base.count, sizeof *model->base.list, by_id);
+    sort_by_id(&model->base);
     return 0;
 }
 
@@ -238,7 +244,7 @@ static int read_document(struct trained_model *model, const cJSON *root, const c
                          read_added(model, document, engine, &known, why) < 0
                      ? -1
                      : 0;
-    qsort(model->subwords.list, model->subwords.count, sizeof *model->subwords.list, by_id);
+    sort_by_id(&model->subwords);
     trie_free(&known);
     return result;
 }
@@ -363,6 +369,8 @@ int trained_model_encode(struct trained_model *model, const int32_t *ids, size_t
 {
     if (spell(model, ids, count, why) < 0)
         return -1;
+    if (model->word.count == 0)
+        return 0;
     struct text_buffer piece = {0};
     size_t begin = 0, at = 0, bytes = 0;
     int result = 0;
