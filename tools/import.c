@@ -113,7 +113,7 @@ static int compare_cleaned(struct import *import, struct reason *why)
     return 0;
 }
 
-/* What is known of the file, from the file itself: the earlier system recorded other things. 0, 1 with `why`. */
+/* What is known of the file, from the file itself: the earlier system recorded other things. 0, 1 with `why`, -1 without memory. */
 static int read_midi(struct import *import, const struct wanted_item *wanted, struct reason *why)
 {
     const char *path = import->wanted.paths.bytes + wanted->path;
@@ -131,7 +131,7 @@ static int read_midi(struct import *import, const struct wanted_item *wanted, st
     if (midi_input_read(import->midi_bytes.bytes, import->midi_bytes.count, &import->input, &import->midi, why) < 0)
         return 1;
     add_midi_record(members, &import->midi);
-    return 0;
+    return members->failed ? fail(why, "out of memory") : 0;
 }
 
 /* ---- one record ---- */
