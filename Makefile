@@ -209,6 +209,7 @@ distclean: clean
 # ---- building the programs: build/$(BUILD)/NAME from tools/NAME.c, tools/lib and kernels ----
 CC := gcc
 CXX := $(if $(findstring clang,$(CC)),clang++,g++)
+comma := ,
 B := build/$(BUILD)
 Q := $(if $(filter 0,$(V)),@)
 say = @$(if $(filter 0,$(V)),printf '  %-7s %s\n' $(1) $(2),:)

@@ -12,7 +12,6 @@ FUZZ_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DREPRISE_VERSION='"$(VERSION)"' -O2 -g -
   -fno-omit-frame-pointer
 FUZZ_QUICK := -fno-sanitize-coverage=trace-cmp # half the time; the mutator knows what values matter
 F := build/fuzz
-comma := ,
 
 .PHONY: fuzz fuzz-programs fuzz-replay $(FUZZ_TARGETS:%=fuzz-%)
 fuzz:

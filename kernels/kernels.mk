@@ -11,5 +11,4 @@ $(B)/kernels/cpu/reduced_int8_avx2.o: OBJECT_CFLAGS += -mavx2 -mfma -mavxvnni
 # Checks of every single address (which AddressSanitizer makes too, and better) make of these unrolled tiles what a compiler takes minutes for.
 sanitized := $(findstring -fsanitize,$(cflags.$(BUILD)))
 $(B)/kernels/cpu/reduced_%.o: OBJECT_CFLAGS += $(if $(sanitized),-fno-sanitize=alignment$(comma)null$(comma)object-size$(comma)pointer-overflow)
-comma := ,
 endif
