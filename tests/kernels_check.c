@@ -8,19 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "random_values.h"
+
 static int failures;
-
-static double uniform(void) /* -1 .. 1, the same on every machine */
-{
-    static uint64_t state = 88172645463325252u;
-    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
-    return (double)(state >> 11) / 4503599627370496.0 - 1;
-}
-
-static size_t pick(size_t least, size_t most)
-{
-    return least + (size_t)((uniform() + 1) / 2 * (double)(most - least + 1)) % (most - least + 1);
-}
 
 static float *make(size_t count, double size)
 {

@@ -1,10 +1,8 @@
 #include "imported_shards.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "grow.h"
 #include "shard.h"
 #include "work_files.h"
 
@@ -23,19 +21,6 @@ static int add_key(struct imported_shards *shards, struct hash key, struct reaso
     return shards->keys.failed ? fail(why, "out of memory") : 0;
 }
 
-/* Appends rows as one sequence. */
-static int add_sequence(struct tok_shard *tok, const int32_t *ids, size_t rows, struct reason *why)
-{
-    struct token_list *tokens = &tok->tokens;
-    size_t count = rows * (size_t)tok->columns;
-    if (GROW(tokens->ids, tokens->capacity, tokens->count + count, why) < 0)
-        return -1;
-    if (count > 0)
-        memcpy(tokens->ids + tokens->count, ids, count * sizeof *ids);
-    tokens->count += count;
-    return tok_shard_end_sequence(tok, why);
-}
-
 int imported_shards_add_tokens(struct imported_shards *shards, struct hash key, const struct token_layout *tokens, const char *members, struct reason *why)
 {
     struct tok_shard *tok = &shards->tok;
@@ -46,11 +31,11 @@ int imported_shards_add_tokens(struct imported_shards *shards, struct hash key, 
     }
     tok->columns = (int)tokens->vocabularies;
     shards->by_sequence = by_sequence;
-    if (!by_sequence && add_sequence(tok, tokens->ids, tokens->rows, why) < 0)
+    if (!by_sequence && tok_shard_add_sequence(tok, tokens->ids, tokens->rows, why) < 0)
         return -1;
     size_t row = 0;
     for (size_t i = 0; i < tokens->sequence_count; row += tokens->sequences[i++])
-        if (add_sequence(tok, tokens->ids + row * tokens->vocabularies, tokens->sequences[i], why) < 0)
+        if (tok_shard_add_sequence(tok, tokens->ids + row * tokens->vocabularies, tokens->sequences[i], why) < 0)
             return -1;
     if (tok_shard_end_item(tok, key, members, why) < 0)
         return -1;

@@ -11,11 +11,11 @@ int may_be_abc(const uint8_t *bytes, size_t count)
     return is_gzip(bytes, count) || is_abc(bytes, count);
 }
 
-int midi_key_of(struct hash bytes, int may_be_abc, struct midi_converter *converter, struct hash *key, struct reason *why)
+int midi_key_of(struct hash bytes, int convertible, struct midi_converter *converter, struct hash *key, struct reason *why)
 {
     char both[2 * HASH_HEX + 2], hex[HASH_HEX + 1];
     *key = bytes;
-    if (!may_be_abc)
+    if (!convertible)
         return 0;
     if (!*converter->hash && abc_converter(converter->hash, why) < 0) {
         *converter->hash = 0;

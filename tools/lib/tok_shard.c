@@ -43,15 +43,14 @@ int tok_shard_end_item(struct tok_shard *shard, struct hash key, const char *rec
     return end_item(shard, why);
 }
 
-/* Appends the rows of `from` in [begin, end) as one sequence. */
-static int copy_sequence(struct tok_shard *shard, const int32_t *from, int64_t begin, int64_t end, struct reason *why)
+int tok_shard_add_sequence(struct tok_shard *shard, const int32_t *ids, size_t rows, struct reason *why)
 {
     struct token_list *tokens = &shard->tokens;
-    size_t columns = columns_of(shard), count = (size_t)(end - begin) * columns;
+    size_t count = rows * columns_of(shard);
     if (GROW(tokens->ids, tokens->capacity, tokens->count + count, why) < 0)
         return -1;
     if (count > 0)
-        memcpy(tokens->ids + tokens->count, from + (size_t)begin * columns, count * sizeof *from);
+        memcpy(tokens->ids + tokens->count, ids, count * sizeof *ids);
     tokens->count += count;
     return tok_shard_end_sequence(shard, why);
 }
@@ -66,7 +65,7 @@ int tok_shard_copy_item(struct tok_shard *shard, const struct shard *from, size_
         return fail(why, "a shard to copy from holds other tensors than its signature says");
     int64_t first = by_sequence ? item_sequences[item] : (int64_t)item, last = by_sequence ? item_sequences[item + 1] : first + 1;
     for (int64_t sequence = first; sequence < last; sequence++)
-        if (copy_sequence(shard, ids, ends[sequence], ends[sequence + 1], why) < 0)
+        if (tok_shard_add_sequence(shard, ids + (size_t)ends[sequence] * columns_of(shard), (size_t)(ends[sequence + 1] - ends[sequence]), why) < 0)
             return -1;
     text_add_string(&shard->records, shard->items == 0 ? "[" : ",\n");
     text_add_string(&shard->records, shard_item_json(from, item));

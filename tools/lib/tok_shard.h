@@ -26,6 +26,8 @@ struct tok_shard {
 
 /* The sequence that begins behind the one before it ends with the last token now. */
 int tok_shard_end_sequence(struct tok_shard *shard, struct reason *why) __attribute__((warn_unused_result));
+/* Appends these tokens as a sequence: ids [rows, columns]. */
+int tok_shard_add_sequence(struct tok_shard *shard, const int32_t *ids, size_t rows, struct reason *why) __attribute__((warn_unused_result));
 /* The item that begins behind the one before it ends here. `record`: members of its JSON object, without braces. */
 int tok_shard_end_item(struct tok_shard *shard, struct hash key, const char *record, struct reason *why) __attribute__((warn_unused_result));
 /* Takes back the tokens and sequences since the last item ended, and quarantines the item: no tokens, and the reason in its record. */
