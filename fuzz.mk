@@ -29,7 +29,7 @@ fuzz_seeds = $(wildcard tests/fixtures/fuzz/$* $(if $(filter $*,$(FUZZ_MIDI)),..
 
 $(FUZZ_TARGETS:%=fuzz-%): fuzz-%: $(F)/%
 	@rm -rf $(F)/seeds/$*; mkdir -p $(F)/corpus/$* $(F)/findings/$* $(F)/seeds/$*
-	@find $(fuzz_seeds) -type f -size -$$(($(FUZZ_LENGTH) + 1))c -exec cp -t $(F)/seeds/$* {} +
+	@find $(or $(fuzz_seeds),/dev/null) -type f -size -$$(($(FUZZ_LENGTH) + 1))c -exec cp -t $(F)/seeds/$* {} +
 	@status=0; ASAN_OPTIONS=$(FUZZ_ASAN) $< $(fuzz_limit) -max_len=$(FUZZ_LENGTH) -timeout=10 -rss_limit_mb=1024 -detect_leaks=0 -reload=0 \
 	    $(patsubst %,-dict=%,$(wildcard tests/fuzz/$*.dict)) -print_final_stats=1 -artifact_prefix=$(F)/findings/$*/ $(F)/corpus/$* $(F)/seeds/$* >$(F)/$*.log 2>&1 || status=$$?; \
 	  runs=$$(sed -n 's/^stat::number_of_executed_units: *//p' $(F)/$*.log); \

@@ -58,6 +58,26 @@ reprise() {
         BATCH_SIZE="${batch:-2}" CHECKPOINT_INTERVAL="${interval:-2}" "$@"
 }
 
+milliseconds_of() {
+    local begin
+    begin=$(date +%s%N)
+    "$@" >/dev/null 2>&1
+    echo $((($(date +%s%N) - begin) / 1000000))
+}
+
+# killed_after MILLISECONDS FUNCTION ARGUMENTS…: runs it as a process group of its own, and kills that.
+killed_after() {
+    local moment=$1 group
+    shift
+    export -f reprise
+    export root data work out BUILD
+    setsid bash -c '"$@"' - "$@" >/dev/null 2>&1 3>&- &
+    group=$!
+    sleep "$((moment / 1000)).$(printf '%03d' $((moment % 1000)))"
+    kill -KILL -- "-$group" 2>/dev/null || true
+    wait "$group" 2>/dev/null || true
+}
+
 # How often a program was started, from the commands that make printed (V=1) into $output.
 starts() {
     grep -c "/$1 " <<<"$output" || true

@@ -153,20 +153,13 @@ END
     reprise_on_gpu -j2 >/dev/null 2>&1
     cp "$out/processed_data.json" "$BATS_TEST_TMPDIR/reference.json"
     rm -r "$work" "$out"
-    begin=$(date +%s%N)
-    reprise_on_gpu -j2 >/dev/null 2>&1
-    length=$((($(date +%s%N) - begin) / 1000000)) # milliseconds
-    export -f reprise reprise_on_gpu
-    export root data work out BUILD emulated
+    length=$(milliseconds_of reprise_on_gpu -j2)
+    export -f reprise_on_gpu
+    export emulated
     RANDOM=11
     for round in 1 2 3 4 5 6; do
         rm -rf "$work" "$out"
-        setsid bash -c 'reprise_on_gpu -j2' >/dev/null 2>&1 3>&- &
-        group=$!
-        moment=$((RANDOM % length))
-        sleep "$((moment / 1000)).$(printf '%03d' $((moment % 1000)))"
-        kill -KILL -- "-$group" 2>/dev/null || true
-        wait "$group" 2>/dev/null || true
+        killed_after $((RANDOM % length)) reprise_on_gpu -j2
         finished >"$BATS_TEST_TMPDIR/before"
         run reprise_on_gpu -j2
         [ "$status" -eq 0 ] || { echo "round $round: $output"; return 1; }

@@ -8,22 +8,13 @@ load dataset
     batch=4 reprise -j8 >/dev/null 2>&1
     cp "$out/processed_data.json" "$BATS_TEST_TMPDIR/reference.json"
     cp "$out/errors.jsonl" "$BATS_TEST_TMPDIR/reference.errors"
-    begin=$(date +%s%N)
     rm -r "$work" "$out"
-    batch=4 reprise -j8 >/dev/null 2>&1
-    length=$((($(date +%s%N) - begin) / 1000000)) # milliseconds
+    length=$(batch=4 milliseconds_of reprise -j8)
     RANDOM=${KILL_SEED:-7}
     for round in $(seq "${KILL_ROUNDS:-30}"); do
         # Every third round the killed run is itself a resumption.
         ((round % 3 == 0)) || rm -rf "$work" "$out"
-        export -f reprise
-        export root data work out BUILD
-        batch=4 setsid bash -c 'reprise -j8' >"$BATS_TEST_TMPDIR/killed" 2>&1 3>&- &
-        group=$!
-        moment=$((RANDOM % length))
-        sleep "$((moment / 1000)).$(printf '%03d' $((moment % 1000)))"
-        kill -KILL -- "-$group" 2>/dev/null || true
-        wait "$group" 2>/dev/null || true
+        batch=4 killed_after $((RANDOM % length)) reprise -j8
         finished >"$BATS_TEST_TMPDIR/before"
         batch=4 run reprise -j8
         [ "$status" -eq 0 ] || { echo "round $round: $output"; return 1; }

@@ -3,12 +3,7 @@
 
 bats_require_minimum_version 1.5.0
 
-setup() {
-    cd "$BATS_TEST_DIRNAME/.."
-    program=build/${BUILD:-release}/text2emb
-    model=data/models/all-MiniLM-L6-v2
-    folder=$BATS_TEST_TMPDIR
-}
+load text_model
 
 embed() { "$program" --model "${model_used:-$model}" "$@"; }
 
