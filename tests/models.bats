@@ -39,6 +39,20 @@ END
     done
 }
 
+# What the tokenizers package gives for the same folders.
+@test "ids of rare texts: U+0000 where texts are not cleaned, a mark behind a control that is not assigned" {
+    cp -r "$models/distilbert" "$folder/model"
+    sed -i 's/"clean_text": true/"clean_text": false/' "$folder/model/tokenizer.json"
+    sed -i 's/BertTokenizer/PreTrainedTokenizerFast/' "$folder/model/tokenizer_config.json"
+    printf 'ab\na\0b\n\0\n' >"$folder/lines"
+    embed "$folder/model" --output ids "$folder/lines" "$folder/ids"
+    diff "$folder/ids" <(printf '%s\n' '[2,43,462,3]' '[2,1,3]' '[2,1,3]')
+    # x, U+E0A79, U+0341, U+0349, o: a cluster of less than 6 bytes is looked up as a whole, and what is found may be its beginning
+    printf 'x\xf3\xa0\xa9\xb9\xcd\x81\xcd\x89o\n' >"$folder/lines"
+    embed "$models/xlm-roberta" --prompt '' --output ids "$folder/lines" "$folder/ids"
+    diff "$folder/ids" <(echo '[0,5,49,3,463,8,2]')
+}
+
 @test "embeddings are sentence-transformers': DistilBERT, MPNet, RoBERTa with Dense, XLM-R in parts with its prompt left out; f16 and bf16 weights" {
     for model in distilbert mpnet roberta xlm-roberta; do
         embed "$models/$model" "$models/texts.txt" "$folder/out.npy"

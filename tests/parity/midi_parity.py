@@ -39,6 +39,7 @@ MIDITOK_FAILS = {
     "UnboundLocalError: cannot access local variable 'event'": "trailing bars where no track's program is among those asked for: MidiTok looks for a last event",
     "IndexError: pyvec::index out of range": "MuMIDI without tempos, of a file that sets none: MidiTok asks for the first one all the same",
 }
+EMPTY_TRACK = "a track none of whose notes is in the pitch range, in MMM: MidiTok looks for its last event; we write the track with none"
 PER_TOK_PEDALS = "PerTok's pedals with durations: MidiTok takes ticks of PerTok for steps of beat_res, fails or finds another duration; we write the nearest"
 # What symusic reads in another way than the specification says, without refusing it.
 F7_EVENT = "F7 event: symusic reads it as one byte, the specification gives it a length"
@@ -109,6 +110,15 @@ def has_per_tok_pedals(tokenizer, path):
             and any(track.pedals for track in Score.from_midi(path.read_bytes()).tracks))
 
 
+def has_empty_track(tokenizer, ids):
+    """In MMM: the token that ends a track stands right behind the one that begins it."""
+    if type(tokenizer) is not miditok.MMM:
+        return False
+    begin, end = tokenizer.vocab["Track_Start"], tokenizer.vocab["Track_End"]
+    sequences = ids if ids and isinstance(ids[0], list) else [ids]
+    return any(pair == (begin, end) for sequence in sequences for pair in zip(sequence, sequence[1:]))
+
+
 def variable_length(data, at):
     value = data[at] & 127
     while data[at] > 127:
@@ -164,6 +174,8 @@ def compare(program, paths, tokenizer, options, folder):
         reason = explain(path, our_error, their_error)
         if not reason and not our_error and has_per_tok_pedals(tokenizer, path) and (not their_error or their_error.startswith("KeyError: ")):
             reason = PER_TOK_PEDALS
+        if not reason and not our_error and (their_error or "").startswith("IndexError: list index out of range") and has_empty_track(tokenizer, ours["ids"]):
+            reason = EMPTY_TRACK
         counts[reason or "UNEXPLAINED"] += 1
         if not reason:
             unexplained.append(f"{path}: ours: {our_error or 'ids'}; MidiTok: {their_error or 'other ids'}")

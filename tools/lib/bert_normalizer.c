@@ -9,6 +9,7 @@
 #include "unicode_text.h"
 #include "utf8.h"
 
+enum { DROPPED = 0x80 };
 enum { CODE_POINTS = 0x110000, UNSEEN = 0, COPIED, WORKED }; /* what becomes of a code point: it stays as it is, or work is needed */
 
 /* A mark of a combining class other than 0, which waits until the order of its neighbours is known. */
@@ -16,7 +17,7 @@ struct mark { uint32_t class_and_place, c; };
 
 struct bert_normalizer {
     struct bert_rules rules;
-    char ascii[128];        /* what a character becomes; 0: it is dropped */
+    unsigned char ascii[128]; /* what a character becomes; DROPPED: nothing */
     unsigned char *seen;    /* [CODE_POINTS] */
     struct mark *marks;
     size_t mark_count, mark_capacity;
@@ -31,9 +32,9 @@ struct bert_normalizer *bert_normalizer_open(struct bert_rules rules)
         return NULL;
     }
     self->rules = rules;
-    for (uint32_t c = 1; c < 128; c++) {
+    for (uint32_t c = 0; c < 128; c++) {
         const unsigned kind = rules.clean ? bert_kind(c) : 0;
-        self->ascii[c] = (char)(kind & BERT_UNWANTED ? 0 : kind & BERT_SPACE ? ' ' : rules.lower_case && c >= 'A' && c <= 'Z' ? c + 32 : c);
+        self->ascii[c] = (unsigned char)(kind & BERT_UNWANTED ? DROPPED : kind & BERT_SPACE ? ' ' : rules.lower_case && c >= 'A' && c <= 'Z' ? c + 32 : c);
     }
     return self;
 }
@@ -150,9 +151,9 @@ static size_t take_ascii(struct bert_normalizer *self, const char *text, size_t 
     char out[256];
     size_t at = 0, count = 0;
     for (; at < bytes && at < sizeof out && (unsigned char)text[at] < 0x80; at++) {
-        const char c = self->ascii[(unsigned char)text[at]];
-        out[count] = c;
-        count += c != 0;
+        const unsigned char c = self->ascii[(unsigned char)text[at]];
+        out[count] = (char)c;
+        count += c != DROPPED;
     }
     if (count)
         put_marks(self);

@@ -42,6 +42,11 @@ static const struct code_points prepended[] = {
     0x11f02},
 };
 
+/* Code points that are not assigned, and are ignorable by default: Grapheme_Cluster_Break=Control, where utf8proc has them stand for themselves. */
+static const struct code_points reserved_controls[] = {
+    {0x2065, 0x2065}, {0xfff0, 0xfff8}, {0xe0000, 0xe0000}, {0xe0002, 0xe001f}, {0xe0080, 0xe00ff}, {0xe01f0, 0xe0fff},
+};
+
 int unicode_is_space(uint32_t c)
 {
     if (c < 0x80)
@@ -83,6 +88,8 @@ static int bound_class(uint32_t c)
         return UTF8PROC_BOUNDCLASS_EXTEND;
     if (HOLDS(prepended, c))
         return UTF8PROC_BOUNDCLASS_PREPEND;
+    if (HOLDS(reserved_controls, c))
+        return UTF8PROC_BOUNDCLASS_CONTROL;
     return found == UTF8PROC_BOUNDCLASS_PREPEND ? UTF8PROC_BOUNDCLASS_OTHER : found;
 }
 
