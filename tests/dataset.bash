@@ -58,24 +58,33 @@ reprise() {
         BATCH_SIZE="${batch:-2}" CHECKPOINT_INTERVAL="${interval:-2}" "$@"
 }
 
+# milliseconds_of COMMAND…: how long it takes; where it fails, so does this.
 milliseconds_of() {
     local begin
     begin=$(date +%s%N)
-    "$@" >/dev/null 2>&1
+    "$@" >/dev/null 2>&1 || return
     echo $((($(date +%s%N) - begin) / 1000000))
 }
 
-# killed_after MILLISECONDS FUNCTION ARGUMENTS…: runs it as a process group of its own, and kills that.
-killed_after() {
-    local moment=$1 group
-    shift
+# start_group FUNCTION ARGUMENTS…: runs it in the background as a process group of its own; $group: its leader.
+start_group() {
     export -f reprise
     export root data work out BUILD
-    setsid bash -c '"$@"' - "$@" >/dev/null 2>&1 3>&- &
+    setsid bash -c '"$@"' - "$@" 3>&- &
     group=$!
-    sleep "$((moment / 1000)).$(printf '%03d' $((moment % 1000)))"
-    kill -KILL -- "-$group" 2>/dev/null || true
+}
+
+# Fails where there is nothing to kill any more.
+kill_group() {
+    kill -KILL -- "-$group"
     wait "$group" 2>/dev/null || true
+}
+
+# killed_after MILLISECONDS FUNCTION ARGUMENTS…: runs it as a process group of its own, and kills that, if it is not done by then.
+killed_after() {
+    start_group "${@:2}" >/dev/null 2>&1
+    sleep "$(($1 / 1000)).$(printf '%03d' $(($1 % 1000)))"
+    kill_group 2>/dev/null || true
 }
 
 # How often a program was started, from the commands that make printed (V=1) into $output.

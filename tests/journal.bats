@@ -18,13 +18,9 @@ END
 
 # A run that is killed when it has some shards.
 killed_run() {
-    export -f reprise
-    export root data work out BUILD
-    setsid bash -c 'reprise -j1' >/dev/null 2>&1 3>&- &
-    group=$!
+    start_group reprise -j1 >/dev/null 2>&1
     until_true files_are 2 "$work/emb" emb
-    kill -KILL -- "-$group"
-    wait "$group" 2>/dev/null || true
+    kill_group
 }
 
 @test "a run is noted with its settings, items, failures and times; what was noted stays; nothing to do is no run" {

@@ -10,11 +10,15 @@ setup() {
 
 # in_background NAME ARGUMENTS…: a make in a process group of its own, its words in $BATS_TEST_TMPDIR/NAME, its status in NAME.status; $group: its leader.
 in_background() {
-    export -f reprise
-    export root data work out BUILD
-    # shellcheck disable=SC2016
-    setsid bash -c 'name=$1; shift; reprise "$@" >"$name" 2>&1; echo $? >"$name.status"' - "$BATS_TEST_TMPDIR/$1" "${@:2}" 3>&- &
-    group=$!
+    export -f noting
+    start_group noting "$BATS_TEST_TMPDIR/$1" "${@:2}"
+}
+
+noting() {
+    local name=$1
+    shift
+    reprise "$@" >"$name" 2>&1
+    echo $? >"$name.status"
 }
 
 is_locked() {

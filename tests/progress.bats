@@ -48,10 +48,7 @@ END
 
 @test "a run of more than five seconds without a terminal says how far it is" {
     small_dataset 16
-    export -f reprise
-    export root data work out BUILD
-    setsid bash -c 'reprise -j1' >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
-    group=$!
+    start_group reprise -j1 >"$BATS_TEST_TMPDIR/log" 2>&1
     until_true files_are 1 "$work/emb" emb
     kill -STOP -- "-$group" # however fast the machine is
     sleep 5.1

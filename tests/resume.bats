@@ -32,13 +32,9 @@ load dataset
     reprise >/dev/null 2>&1
     cp "$out/processed_data.json" "$BATS_TEST_TMPDIR/reference.json"
     finished >"$BATS_TEST_TMPDIR/before"
-    export -f reprise
-    export root data work out BUILD
-    setsid bash -c 'reprise POOLING=cls' >/dev/null 2>&1 3>&- &
-    group=$!
+    start_group reprise POOLING=cls >/dev/null 2>&1
     until_true files_are $(($(grep -c '^emb' "$BATS_TEST_TMPDIR/before") + 1)) "$work/emb" emb
-    kill -KILL -- "-$group"
-    wait "$group" 2>/dev/null || true
+    kill_group
     reprise >/dev/null 2>&1
     cmp "$out/processed_data.json" "$BATS_TEST_TMPDIR/reference.json"
     finished >"$BATS_TEST_TMPDIR/after"

@@ -9,7 +9,7 @@
 #include "unicode_text.h"
 #include "utf8.h"
 
-enum { DROPPED = 0x80 };
+enum { DROPPED = 0x80 }; /* no ASCII character becomes it */
 enum { CODE_POINTS = 0x110000, UNSEEN = 0, COPIED, WORKED }; /* what becomes of a code point: it stays as it is, or work is needed */
 
 /* A mark of a combining class other than 0, which waits until the order of its neighbours is known. */
@@ -18,7 +18,7 @@ struct mark { uint32_t class_and_place, c; };
 struct bert_normalizer {
     struct bert_rules rules;
     unsigned char ascii[128]; /* what a character becomes; DROPPED: nothing */
-    unsigned char *seen;    /* [CODE_POINTS] */
+    unsigned char *seen;      /* [CODE_POINTS] */
     struct mark *marks;
     size_t mark_count, mark_capacity;
     struct text_buffer *into;
