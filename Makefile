@@ -56,10 +56,20 @@ export INPUT OUTPUT_DIR MODEL BATCH_SIZE CHECKPOINT_INTERVAL MIDI_FIELD TEXT_FIE
 
 # WORK_DIR becomes part of Make's own target names, which cannot hold these.
 unusable := : ; & | < > ( ) [ ] * ? ' " ` \ % ~ $$ \#
-$(if $(and $(filter 1,$(words $(WORK_DIR))),$(if $(strip $(foreach c,$(unusable),$(findstring $(c),$(WORK_DIR)))),,yes)),,\
+$(if $(and $(filter 1,$(words $(WORK_DIR))),$(if $(strip $(filter -%,$(WORK_DIR)) $(foreach c,$(unusable),$(findstring $(c),$(WORK_DIR)))),,yes)),,\
   $(error WORK_DIR=$(WORK_DIR): must be one word of plain characters, because Make names its targets after it))
 
-one_of = $(if $(filter $(2),$($(1))),,$(error $(1)=$($(1)): unknown; it is one of $(2)))
+# An empty name is most likely a shell variable that was never set, and OUTPUT_DIR would be the root folder.
+$(foreach name,INPUT OUTPUT_DIR MODEL CACHE_DIR,$(if $(strip $($(name))),,$(error $(name) is empty)))
+
+# What stands between single quotes in commands.
+$(foreach name,TOKENIZER BATCH_SIZE CHECKPOINT_INTERVAL POOLING NORMALIZE TRUNCATE_DIM,$(if $(findstring ',$($(name))),$(error $(name)=$($(name)): must not hold a quote)))
+digits := $(WORKERS)
+$(foreach digit,1 2 3 4 5 6 7 8 9,$(eval digits := $(subst $(digit),0,$(digits))))
+$(if $(and $(filter 1,$(words $(WORKERS))),$(filter 0 00 000 0000,$(digits)),$(filter-out 0%,$(WORKERS))),,\
+  $(error WORKERS=$(WORKERS): must be a whole number from 1 to 9999))
+
+one_of = $(if $(and $(filter 1,$(words $($(1)))),$(filter $(2),$($(1)))),,$(error $(1)=$($(1)): unknown; it is one of $(2)))
 $(foreach name,USE_GPU REQUIRE_GPU STRICT LENIENT FSYNC USE_CACHE V,$(call one_of,$(name),0 1))
 $(call one_of,PRECISION,f32 f16 bf16 int8)$(call one_of,TEXT_OUTPUT,embeddings tokens ids)$(call one_of,EMBEDDING_TYPE,f32 f16)
 $(call one_of,BUILD,release debug asan tsan)$(call one_of,LOG_LEVEL,debug info warning error critical)
@@ -200,8 +210,8 @@ clean:
 	  exec 9<$(WORK_DIR)/lock; taken=0; flock -w 0.5 -E 75 9 2>/dev/null || taken=$$?; \
 	  [ $$taken -ne 75 ] || { echo "make: $(WORK_DIR): $$(head -c 200 $(WORK_DIR)/lock) works there; stop it or wait until it is done" >&2; exit 1; }; \
 	fi; rm -rf $(addprefix $(WORK_DIR)/,plan tok emb pieces progress journal lock .reprise-*)
-	@rm -f $(foreach f,$(MADE),"$$OUTPUT_DIR"/{$(f),$(f).bak}) "$$OUTPUT_DIR"/.record "$$OUTPUT_DIR"/.reprise-*
-	@rmdir $(WORK_DIR) "$$OUTPUT_DIR" 2>/dev/null || true
+	@rm -f -- $(foreach f,$(MADE),"$$OUTPUT_DIR"/{$(f),$(f).bak}) "$$OUTPUT_DIR"/.record "$$OUTPUT_DIR"/.reprise-*
+	@rmdir -- $(WORK_DIR) "$$OUTPUT_DIR" 2>/dev/null || true
 
 distclean: clean
 	@rm -rf build data/models data/demo/midi data/peers
@@ -279,7 +289,9 @@ $(PROGRAMS:%=$(B)/%) $(TEST_PROGRAMS:%=$(B)/tests/%):
 # ---- the data graph ----
 ifneq ($(filter $(data_goals),$(goals)),)
 include rules.mk
--include checkpoints.mk inspect.mk
+ifneq ($(OUTPUTS_HASH),)
+include checkpoints.mk inspect.mk
+endif
 endif
 include cache.mk
 include fuzz.mk

@@ -10,16 +10,16 @@ ifeq ($(OUTPUTS_CURRENT),yes)
 	@echo "make: nothing is missing: $$OUTPUT_DIR holds the complete result"
 else
 	$(Q)$(B)/combine --finished $(WORK_DIR) $(PLAN_RECORD) $(PLAN)/$(OUTPUTS_HASH).partial
-	$(Q)$(B)/combine --assemble --pieces $(WORK_DIR)/pieces $(PLAN)/$(OUTPUTS_HASH).partial "$$OUTPUT_DIR/processed_data.partial.json"
+	$(Q)$(B)/combine --assemble --pieces $(WORK_DIR)/pieces -- $(PLAN)/$(OUTPUTS_HASH).partial "$$OUTPUT_DIR/processed_data.partial.json"
 	$(Q)$(B)/stats --partial $(PLAN_RECORD) --work $(WORK_DIR) --pieces $(WORK_DIR)/pieces --errors "$$OUTPUT_DIR/errors.partial.jsonl" \
-	  $(PLAN)/$(OUTPUTS_HASH).partial "$$OUTPUT_DIR/processing_stats.partial.json"
+	  -- $(PLAN)/$(OUTPUTS_HASH).partial "$$OUTPUT_DIR/processing_stats.partial.json"
 endif
 
 # A complete result leaves no partial one beside it.
 ifneq ($(OUTPUTS_CURRENT),yes)
 all continue: drop-partial
 drop-partial: outputs
-	@rm -f $(foreach f,$(PARTIAL_FILES),"$$OUTPUT_DIR"/{$(f),$(f).bak})
+	@rm -f -- $(foreach f,$(PARTIAL_FILES),"$$OUTPUT_DIR"/{$(f),$(f).bak})
 endif
 
 # File names taken as they stand, as those in the Makefile.
@@ -31,8 +31,8 @@ CHECKPOINT_FILES = "$$MIDI_CHECKPOINT" "$$TEXT_CHECKPOINT" "$$PROCESSING_CHECKPO
 
 .PHONY: checkpoint
 checkpoint: $(B)/export
-	$(Q)$(B)/export --batch-size "$$BATCH_SIZE" --progress $(WORK_DIR)/progress $(WORK_DIR) $(PLAN_RECORD) $(CHECKPOINT_FILES)
+	$(Q)$(B)/export --batch-size "$$BATCH_SIZE" --progress $(WORK_DIR)/progress -- $(WORK_DIR) $(PLAN_RECORD) $(CHECKPOINT_FILES)
 
 .PHONY: import
 import: $(B)/import
-	$(Q)$(B)/import --tok $(call quote,$(MIDI2TOK)) --emb $(call quote,$(TEXT2EMB)) --model "$$MODEL" $(WORK_DIR) $(PLAN_RECORD) $(CHECKPOINT_FILES)
+	$(Q)$(B)/import --tok $(call quote,$(MIDI2TOK)) --emb $(call quote,$(TEXT2EMB)) --model "$$MODEL" -- $(WORK_DIR) $(PLAN_RECORD) $(CHECKPOINT_FILES)

@@ -34,9 +34,15 @@ $(PLAN_MK): $(DATA_PROGRAMS) FORCE | $(if $(filter 1,$(USE_GPU)),$(CUDA_LIBRARY)
 	  $(DATA_PROGRAMS:%=--depends %) --depends "$$MODEL" $(if $(TOKENIZER_CONFIG),--depends "$$TOKENIZER_CONFIG") \
 	  --batch-size "$$BATCH_SIZE" --checkpoint-interval "$$CHECKPOINT_INTERVAL" \
 	  $(RECORDED:%=--setting %) --midi-field "$$MIDI_FIELD" --text-field "$$TEXT_FIELD" --output "$$OUTPUT_DIR" --output-settings '$(OUTPUT_FILES)' \
-	  $(if $(building),--build-of $(MAKE_PROCESS),--look) $(if $(anew),--anew) --makefile $@ "$$INPUT" $(WORK_DIR)
+	  $(if $(building),--build-of $(MAKE_PROCESS),--look) $(if $(anew),--anew) --makefile $@ -- "$$INPUT" $(WORK_DIR)
 endif
-include $(PLAN_MK)
+# (`-include`: where there is no plan, plan or the compiler has said why, and Make need not say it again.)
+-include $(PLAN_MK)
+ifeq ($(OUTPUTS_HASH),)
+.PHONY: $(data_goals)
+$(data_goals):
+	$(error nothing was done)
+else
 
 $(TOK_DIR)/%.tok:
 	$(Q)$(MIDI2TOK) $(if $(anew),,--reuse $(PLAN)/$*.midi-reuse) $(PLAN)/$*.midi $@
@@ -72,13 +78,14 @@ $(WORK_DIR)/pieces/%.piece:
 # One command, because stats says of what combine has written that it is complete: not after a failure, not even with -i.
 .PHONY: outputs
 outputs: $(PIECES)
-	$(Q)$(B)/combine --assemble --pieces $(WORK_DIR)/pieces $(PLAN)/$(OUTPUTS_HASH).pieces "$$OUTPUT_DIR/processed_data.json" && \
+	$(Q)$(B)/combine --assemble --pieces $(WORK_DIR)/pieces -- $(PLAN)/$(OUTPUTS_HASH).pieces "$$OUTPUT_DIR/processed_data.json" && \
 	$(B)/stats --pieces $(WORK_DIR)/pieces --errors "$$OUTPUT_DIR/errors.jsonl" --work $(WORK_DIR) \
-	  --record $(OUTPUTS_HASH) $(OUTPUT_FILES:%=--file %) $(PLAN)/$(OUTPUTS_HASH).pieces "$$OUTPUT_DIR/processing_stats.json"
+	  --record $(OUTPUTS_HASH) $(OUTPUT_FILES:%=--file %) -- $(PLAN)/$(OUTPUTS_HASH).pieces "$$OUTPUT_DIR/processing_stats.json"
 
 # Outputs that hold what they should need nothing, not even a missing work file.
 .PHONY: all continue
 all continue: $(if $(OUTPUTS_CURRENT),,outputs)
 ifeq ($(STRICT),1)
 	@[ ! -s "$$OUTPUT_DIR/errors.jsonl" ] || { echo "make: STRICT=1: $$(wc -l <"$$OUTPUT_DIR/errors.jsonl") quarantined, see $$OUTPUT_DIR/errors.jsonl" >&2; exit 1; }
+endif
 endif

@@ -15,6 +15,7 @@ refused() {
     run reprise
     [ "$status" -ne 0 ]
     [[ $output == *"plan: $data/pairs.json: "*$1* ]] || { echo "$output"; return 1; }
+    [ "${#lines[@]}" -eq 2 ] && [[ ${lines[1]} == *"nothing was done."* ]] || { echo "$output"; return 1; }
     (cd "$out" && sha256sum -c --quiet "$BATS_TEST_TMPDIR/before")
 }
 
@@ -48,6 +49,16 @@ refused() {
     run reprise MIDI_FIELD=location
     [ "$status" -ne 0 ]
     [[ $output == *'pair 1: no "location"'* ]]
+}
+
+@test "the goals that look, -n and -q end with the same two lines and an error" {
+    for goal in status why verify gc partial checkpoint import restart -n -q; do
+        echo 7 >"$data/pairs.json"
+        run reprise $goal
+        [ "$status" -eq 2 ]
+        [[ $output == *"plan: $data/pairs.json: line 1, column 1: "*$'\n'*"nothing was done."* ]] || { echo "$output"; return 1; }
+        [ "$goal" = restart ] || [ "${#lines[@]}" -eq 2 ]
+    done
 }
 
 @test "an INPUT that is missing, unreadable, a folder or a FIFO is named" {

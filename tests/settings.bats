@@ -27,10 +27,29 @@ refused() {
     [[ $output == *BATCH_SIZE=0* ]]
     refused CHECKPOINT_INTERVAL=ten
     [[ $output == *CHECKPOINT_INTERVAL=ten* ]]
-    refused WORK_DIR="$BATS_TEST_TMPDIR/with space"
-    [[ $output == *WORK_DIR* ]]
+    for name in "$BATS_TEST_TMPDIR/with space" -w ''; do
+        refused WORK_DIR="$name"
+        [[ $output == *"WORK_DIR=$name: must be one word"* ]]
+    done
+    for number in '' 0 -3 many 99999 '4 4'; do
+        refused WORKERS="$number"
+        [[ $output == *"WORKERS=$number: must be a whole number"* && ${#lines[@]} -eq 1 ]]
+    done
+    refused PRECISION="f32 bf16"
+    [[ $output == *"f32 bf16: unknown"* ]]
+    refused TOKENIZER="REMI'x"
+    [[ $output == *"TOKENIZER=REMI'x: must not hold a quote"* ]]
     refused MODEL="$BATS_TEST_TMPDIR/none"
     [[ $output == *"$BATS_TEST_TMPDIR/none"*"make setup"* ]]
+}
+
+@test "an empty name, as an unset shell variable gives, is refused, by clean too" {
+    small_dataset 1
+    for name in INPUT OUTPUT_DIR MODEL CACHE_DIR; do
+        run make -C "$root" --no-print-directory WORK_DIR="$work" OUTPUT_DIR="$out" "$name=" clean
+        [ "$status" -eq 2 ]
+        [[ $output == *"$name is empty"* ]]
+    done
 }
 
 @test "USE_GPU=1 without a GPU: one clear warning, then the CPU" {
