@@ -47,6 +47,11 @@ END
 for i, p in enumerate(pairs):
     open(f"{path}.{i}.txt", "w").write(p["text_description"] + "\n")
 text = json.dumps([{"text_file" if k == "text_description" else k: f"pairs.json.{i}.txt" if k == "text_description" else v for k, v in p.items()} for i, p in enumerate(pairs)])'
+    # With what editors on Windows put around them.
+    same_as '
+for i, p in enumerate(pairs):
+    open(f"{path}.{i}.txt", "w").write("\ufeff" + p["text_description"] + "\r\n")
+text = json.dumps([{"text_file" if k == "text_description" else k: f"pairs.json.{i}.txt" if k == "text_description" else v for k, v in p.items()} for i, p in enumerate(pairs)])'
 }
 
 @test "paths relative to INPUT's folder, to the current folder, and absolute" {

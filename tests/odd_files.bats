@@ -78,6 +78,20 @@ assert all(len(i["text_features"]["embedding"]) == 384 for i in items)
 assert stats["text_files_processed"] == 3'
 }
 
+@test "failures of one kind are one reason in the statistics, whatever the files are called" {
+    small_dataset 5
+    printf 'Caf\xe9' >"$data/latin1.txt"
+    edit '
+for i, name in enumerate(["gone 1.txt", "gone \"2\": really.txt", "latin1.txt"]): pairs[i]["text_file"] = name; del pairs[i]["text_description"]
+pairs[3]["text_description"] = "a half \ud800 pair"'
+    run reprise
+    [ "$status" -eq 0 ]
+    check '
+reasons = [(f["stage"], f["reason"], f["count"]) for f in stats["failures"]]
+assert sorted(reasons) == [("text", "text file: No such file or directory", 2), ("text", "the text is not UTF-8 at byte N", 2)], reasons
+assert "gone 1.txt" in errors[0]["error"] and "really.txt" in errors[1]["error"]'
+}
+
 @test "duplicate pairs stay, each in its place" {
     small_dataset 3
     edit 'pairs[:] = [pairs[0], pairs[1], pairs[0], pairs[0], pairs[2], pairs[1]] * 4'
@@ -124,6 +138,23 @@ assert all(i["midi_tokens"] == items[0]["midi_tokens"] and i["sequence_length"] 
     run make -C "$root" INPUT="$odd/the pairs.json" OUTPUT_DIR="$odd/out put" WORK_DIR="$work" clean
     [ "$status" -eq 0 ]
     [ ! -e "$odd/out put" ]
+}
+
+@test "INPUT and OUTPUT_DIR that look like options" {
+    small_dataset 2
+    tree=$BATS_TEST_TMPDIR/tree
+    mkdir "$tree"
+    ln -s "$root"/* "$data/midi" "$tree"
+    cp "$data/pairs.json" "$tree/-pairs.json"
+    run make -C "$tree" --no-print-directory BUILD="${BUILD:-release}" INPUT=-pairs.json OUTPUT_DIR=--out WORK_DIR="$work"
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    [ -s "$tree/--out/processed_data.json" ]
+    rm "$work"/pieces/* "$tree/--out/processed_data.json"
+    for goal in partial status why verify checkpoint import gc clean; do
+        run make -C "$tree" --no-print-directory BUILD="${BUILD:-release}" INPUT=-pairs.json OUTPUT_DIR=--out WORK_DIR="$work" $goal
+        [[ $output != *option* ]] || { echo "$output"; return 1; }
+    done
+    [ "$(cd "$tree/--out" && echo *)" = "midi_checkpoint.json processing_checkpoint.json text_checkpoint.json" ]
 }
 
 @test "STRICT=1: everything else is done, then the run fails" {

@@ -159,6 +159,14 @@ END
     [ -z "$(find "$folder" -name '.reprise-*')" ]
 }
 
+@test "a byte order mark and the line ends of Windows are no part of the lines" {
+    printf 'one\ntwo\n' >"$folder/lines"
+    embed --output ids "$folder/lines" "$folder/plain.ids"
+    printf '\xef\xbb\xbfone\r\ntwo\r\n' >"$folder/lines"
+    embed --output ids "$folder/lines" "$folder/marked.ids"
+    cmp "$folder/plain.ids" "$folder/marked.ids"
+}
+
 @test "the signature tells what decides an embedding, and nothing else" {
     plain=$(embed --signature)
     [[ $plain =~ ^[0-9a-f]{32}$ ]]

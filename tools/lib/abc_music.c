@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "grow.h"
+#include "utf8.h"
 #include "whole_file.h"
 
 #define SECONDS 10                  /* of processor time; a tune takes some milliseconds */
@@ -42,8 +43,7 @@ static const uint8_t *behind_field(const uint8_t *at, const uint8_t *end, uint8_
 int is_abc(const uint8_t *bytes, size_t count)
 {
     const uint8_t *end = bytes + count;
-    if (count >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0)
-        bytes += 3;
+    bytes += utf8_mark((const char *)bytes, count);
     const uint8_t *tune = memchr(bytes, 0, (size_t)(end - bytes)) ? NULL : behind_field(bytes, end, 'X');
     return tune && behind_field(tune, end, 'K');
 }

@@ -4,15 +4,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *without_numbers(const char *reason)
+/* Whether a number begins at `at`: not where it ends a name, as in UTF-8 or f32. */
+static int is_number(const char *reason, const char *at)
+{
+    const char *before = at > reason && at[-1] == '-' ? at - 1 : at;
+    return isdigit((unsigned char)*at) && !(before > reason && isalnum((unsigned char)before[-1]));
+}
+
+/* What many failures have in common. Within quotes stands the name of a file, which may hold quotes itself. */
+static char *common_part(const char *reason)
 {
     char *text = malloc(strlen(reason) + 1), *out = text;
-    while (text && *reason) {
-        if (isdigit((unsigned char)*reason)) {
+    const char *at = reason, *quote = strstr(reason, " \""), *last = strrchr(reason, '"');
+    while (text && *at) {
+        if (at == quote && last > quote + 1) {
+            at = last + 1;
+        } else if (is_number(reason, at)) {
             *out++ = 'N';
-            reason += strspn(reason, "0123456789");
+            at += strspn(at, "0123456789");
         } else {
-            *out++ = *reason++;
+            *out++ = *at++;
         }
     }
     if (text)
@@ -30,7 +41,7 @@ static struct failure *find(struct failure_tally *tally, const char *stage, cons
 
 int failure_tally_add(struct failure_tally *tally, const char *stage, const char *reason, struct reason *why)
 {
-    char *text = without_numbers(reason);
+    char *text = common_part(reason);
     struct failure *known = text ? find(tally, stage, text) : NULL;
     if (text && !known && tally->count >= TALLY_REASONS) {
         free(text);

@@ -1,5 +1,5 @@
-/* Counts failures by stage and reason. Numbers in a reason are read as N, so "track 3 ends at byte 90" and "track 5 ends at byte 12" are one
- * reason. Past 200 different reasons the rest is counted as "other reasons", so memory stays bounded. */
+/* Counts failures by stage and reason. Numbers in a reason are read as N and names in quotes are left out, so that "track 3 ends at byte 90" and
+ * "track 5 ends at byte 12" are one reason, and so are 'text file "a.txt": …' and 'text file "b.txt": …'; the 8 of UTF-8 is no number. Past 200 different reasons the rest is counted as "other reasons", so memory stays bounded. */
 #ifndef REPRISE_FAILURE_TALLY_H
 #define REPRISE_FAILURE_TALLY_H
 

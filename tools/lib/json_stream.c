@@ -34,8 +34,7 @@ int json_stream_open(struct json_stream *stream, const char *path, struct reason
     }
     stream->at = stream->end = stream->chunk;
     stream->end += read_chunk(stream);
-    if (stream->end - stream->at >= 3 && memcmp(stream->at, "\xef\xbb\xbf", 3) == 0)
-        stream->at += 3;
+    stream->at += utf8_mark(stream->at, (size_t)(stream->end - stream->at));
     return 0;
 }
 

@@ -123,9 +123,10 @@ static int get_text(struct shard_lists *lists, const struct pair *pair, const ch
         if (strlen(pair->text_file) != pair->text_file_length)
             return fail(unusable, "the text file's name holds a zero byte");
         if (whole_file_read(path, &lists->content, &inner) < 0)
-            return fail(unusable, "text file %s: %s", path, inner.text);
-        *text = (const char *)lists->content.bytes;
-        *length = lists->content.count;
+            return fail(unusable, "text file \"%s\": %s", path, inner.text);
+        const size_t mark = utf8_mark((const char *)lists->content.bytes, lists->content.count);
+        *text = (const char *)lists->content.bytes + mark;
+        *length = lists->content.count - mark;
         while (*length > 0 && ((*text)[*length - 1] == '\n' || (*text)[*length - 1] == '\r'))
             --*length;
     }

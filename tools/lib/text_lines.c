@@ -8,17 +8,20 @@
 #include "half_floats.h"
 #include "text_buffer.h"
 #include "text_tokenizer.h"
+#include "utf8.h"
 #include "whole_file.h"
 
 enum { LINES_AT_A_TIME = 4096 }; /* what is held in memory, and within which identical lines are computed once */
 
-/* The next line of a file: without its end, which is LF or CR LF. */
+/* The next line of a file: without its end, which is LF or CR LF, and without the file's byte order mark. */
 struct line { const char *text; size_t bytes, number; };
 
 static int next_line(const struct whole_file *file, size_t *at, struct line *line)
 {
     if (*at >= file->count)
         return 0;
+    if (*at == 0)
+        *at = utf8_mark((const char *)file->bytes, file->count);
     const char *text = (const char *)file->bytes + *at, *newline = memchr(text, '\n', file->count - *at);
     *line = (struct line){text, newline ? (size_t)(newline - text) : file->count - *at, line->number + 1};
     *at += line->bytes + (newline ? 1 : 0);

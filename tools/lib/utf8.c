@@ -1,5 +1,7 @@
 #include "utf8.h"
 
+#include <string.h>
+
 static int continues(unsigned char c)
 {
     return (c & 0xc0) == 0x80;
@@ -31,6 +33,11 @@ size_t utf8_first_fault(const char *bytes, size_t count)
         i += length;
     }
     return i;
+}
+
+size_t utf8_mark(const char *bytes, size_t count)
+{
+    return count >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 }
 
 size_t utf8_encode(uint32_t c, char out[4])
