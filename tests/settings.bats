@@ -73,6 +73,18 @@ refused() {
     [[ $output == *"Nothing to be done for 'all'"* ]]
 }
 
+@test "from prompt to prompt and back: each has its own dataset, whatever stands in it" {
+    small_dataset 2
+    local -A made
+    for prompt in "query: " "it's a \"song\" of \$HOME: " 'passage: ' '' "query: "; do
+        reprise PROMPT="$prompt" >/dev/null 2>&1
+        sum=$(sha256sum <"$out/processed_data.json")
+        [ "${made[=$prompt]:-$sum}" = "$sum" ]
+        made[=$prompt]=$sum
+    done
+    [ "$(printf '%s\n' "${made[@]}" | sort -u | wc -l)" = 4 ]
+}
+
 @test "make help and README name every variable and goal" {
     run make -C "$root" --no-print-directory help
     [ "$status" -eq 0 ]

@@ -149,14 +149,30 @@ static char *index_path(const struct plan *plan)
     return asprintf(&path, "%s/plan/%.16s.index", plan->work, hex) < 0 ? NULL : path;
 }
 
+/* A command names variables of the environment ("$PROMPT"), so their values decide its signature as well. */
+static void add_setting_values(const struct plan *plan, const char *scope, struct text_buffer *values)
+{
+    for (size_t i = 0; i < plan->setting_count; i++)
+        if (strcmp(plan->settings[i].scope, scope) == 0)
+            text_printf(values, "%s=%s\n", plan->settings[i].name, plan->settings[i].value);
+}
+
 static int find_signatures(struct plan *plan, struct stat_index *index, struct reason *why)
 {
+    static const char *const scopes[STAGES] = {[TOK] = "tok", [EMB] = "emb", [PIECE] = "piece"};
+    struct text_buffer values = {0};
     char *cache = NULL;
     if (asprintf(&cache, "%s/plan/signatures", plan->work) < 0)
         return fail(why, "out of memory");
     int result = 0;
-    for (int stage = 0; result == 0 && stage < STAGES; stage++)
-        result = signature_find(index, cache, plan->commands[stage], plan->depends, plan->depend_count, plan->signatures[stage], why);
+    for (int stage = 0; result == 0 && stage < STAGES; stage++) {
+        text_clear(&values);
+        text_add(&values, "", 0);
+        add_setting_values(plan, scopes[stage], &values);
+        const struct signature_question question = {plan->commands[stage], values.bytes, plan->depends, plan->depend_count};
+        result = values.failed ? fail(why, "out of memory") : signature_find(index, cache, &question, plan->signatures[stage], why);
+    }
+    text_free(&values);
     free(cache);
     return result;
 }

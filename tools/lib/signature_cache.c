@@ -77,13 +77,13 @@ int signature_contents(struct stat_index *index, const char *path, struct hash *
     return result;
 }
 
-static int contents_key(struct stat_index *index, const char *command, const char *const depends[], size_t count, struct hash *key, struct reason *why)
+static int contents_key(struct stat_index *index, const struct signature_question *question, struct hash *key, struct reason *why)
 {
     struct text_buffer contents = {0};
     int result = 0;
-    text_printf(&contents, "%s\n", command);
-    for (size_t i = 0; result == 0 && i < count; i++)
-        result = hash_path(index, depends[i], &contents, why);
+    text_printf(&contents, "%s\n%s\n", question->command, question->settings);
+    for (size_t i = 0; result == 0 && i < question->depend_count; i++)
+        result = hash_path(index, question->depends[i], &contents, why);
     if (result == 0 && contents.failed)
         result = fail(why, "out of memory");
     *key = hash_bytes(contents.bytes, contents.count);
@@ -144,13 +144,12 @@ static int remember(const char *cache, const struct whole_file *earlier, const c
     return result;
 }
 
-int signature_find(struct stat_index *index, const char *cache, const char *command, const char *const depends[], size_t count,
-                   char hex[HASH_HEX + 1], struct reason *why)
+int signature_find(struct stat_index *index, const char *cache, const struct signature_question *question, char hex[HASH_HEX + 1], struct reason *why)
 {
     struct whole_file earlier = {0};
     struct hash before, after;
     char key[HASH_HEX + 1];
-    if (contents_key(index, command, depends, count, &before, why) < 0)
+    if (contents_key(index, question, &before, why) < 0)
         return -1;
     hash_to_hex(before, key);
     if (whole_file_read(cache, &earlier, NULL) < 0)
@@ -159,9 +158,9 @@ int signature_find(struct stat_index *index, const char *cache, const char *comm
     for (size_t at = 0; !known && at + LINE <= earlier.count; at += LINE)
         known = line_answers((const char *)earlier.bytes + at, key, hex);
     if (!known) {
-        result = ask_program(command, hex, why);
+        result = ask_program(question->command, hex, why);
         if (result == 0)
-            result = contents_key(index, command, depends, count, &after, why);
+            result = contents_key(index, question, &after, why);
         /* Files that changed in between: the answer is the program's, but nobody knows for which contents. */
         if (result == 0 && hash_equal(before, after))
             result = remember(cache, &earlier, key, hex, why);
