@@ -70,3 +70,19 @@ END
     [ "$(starts midi2tok)" = 0 ]
     [ "$(starts text2emb)" = 0 ]
 }
+
+@test "on a machine with another processor the signatures are asked for again: what a precision means there may differ" {
+    sed 's/^\(flags\|Features\).*/\1\t: none/' /proc/cpuinfo >"$BATS_TEST_TMPDIR/cpuinfo"
+    elsewhere() {
+        unshare -rm bash -c 'mount --bind "$0" /proc/cpuinfo && "$@"' "$BATS_TEST_TMPDIR/cpuinfo" "$@"
+    }
+    elsewhere true || skip "no namespaces here"
+    known=$(wc -l <"$work/plan/signatures")
+    reprise -q
+    [ "$(wc -l <"$work/plan/signatures")" = "$known" ]
+    export -f reprise
+    export root data work out BUILD
+    elsewhere bash -c 'reprise -q'
+    [ "$(wc -l <"$work/plan/signatures")" -gt "$known" ]
+    nothing_is_done
+}

@@ -77,11 +77,26 @@ int signature_contents(struct stat_index *index, const char *path, struct hash *
     return result;
 }
 
+/* The processor's features, as the kernel lists them for the first core: a precision that this machine lacks has the signature of another one. */
+static void add_processor(struct text_buffer *contents)
+{
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    char *line = NULL;
+    size_t size = 0;
+    while (file && getline(&line, &size, file) > 1) /* an empty line ends a core's */
+        if (strncmp(line, "flags", 5) == 0 || strncmp(line, "Features", 8) == 0)
+            text_add_string(contents, line);
+    free(line);
+    if (file)
+        fclose(file);
+}
+
 static int contents_key(struct stat_index *index, const struct signature_question *question, struct hash *key, struct reason *why)
 {
     struct text_buffer contents = {0};
     int result = 0;
     text_printf(&contents, "%s\n%s\n", question->command, question->settings);
+    add_processor(&contents);
     for (size_t i = 0; result == 0 && i < question->depend_count; i++)
         result = hash_path(index, question->depends[i], &contents, why);
     if (result == 0 && contents.failed)

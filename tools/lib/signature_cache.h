@@ -1,7 +1,7 @@
 /* The programs' signatures (`PROGRAM OPTIONS --signature`), without starting a program whose files have not changed.
  *
- * What a signature depends on, the program itself and the model's folder, is hashed through the stat index; if command, settings and contents
- * are those of an earlier time, the signature of that time holds. So a make with nothing to do starts no program but plan, and reads no weights. */
+ * What a signature depends on, the program itself and the model's folder, is hashed through the stat index; if command, settings, contents and
+ * the processor's features are those of an earlier time, the signature of that time holds. So a make with nothing to do starts no program but plan, and reads no weights. */
 #ifndef REPRISE_SIGNATURE_CACHE_H
 #define REPRISE_SIGNATURE_CACHE_H
 
