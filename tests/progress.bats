@@ -7,7 +7,7 @@ load dataset
     command -v script >/dev/null || skip "script(1) is not installed"
     demo_dataset
     edit 'pairs[3]["midi_file"] = "midi/gone.mid"; pairs[20]["text_description"] = ""'
-    script -qec "make -C '$root' --no-print-directory -j8 BUILD=${BUILD:-release} INPUT='$data/pairs.json' WORK_DIR='$work' OUTPUT_DIR='$out' BATCH_SIZE=2 CHECKPOINT_INTERVAL=2" \
+    TERM=xterm script -qec "make -C '$root' --no-print-directory -j8 BUILD=${BUILD:-release} INPUT='$data/pairs.json' WORK_DIR='$work' OUTPUT_DIR='$out' BATCH_SIZE=2 CHECKPOINT_INTERVAL=2" \
         "$BATS_TEST_TMPDIR/terminal" >/dev/null
     python3 - "$BATS_TEST_TMPDIR/terminal" <<'END'
 import re, sys
@@ -33,6 +33,16 @@ assert len(problems) == 2, problems
 assert all(re.match(r"(midi2tok: .*gone\.mid: |text2emb: )", line) for line in problems), problems
 assert any(re.match(r"  pairs +54 +done +52 +left out +2 ", line) for line in screen), screen
 END
+}
+
+@test "on a dumb terminal there are no control characters" {
+    command -v script >/dev/null || skip "script(1) is not installed"
+    small_dataset 6
+    rm "$data"/midi/02-*
+    TERM=dumb script -qec "make -C '$root' --no-print-directory BUILD=${BUILD:-release} INPUT='$data/pairs.json' WORK_DIR='$work' OUTPUT_DIR='$out'" \
+        "$BATS_TEST_TMPDIR/terminal" >/dev/null
+    grep -q "left out *1 " "$BATS_TEST_TMPDIR/terminal"
+    if grep -q $'\e' "$BATS_TEST_TMPDIR/terminal"; then false; fi
 }
 
 @test "without a terminal there are no control characters, and the table names what was quarantined and why" {

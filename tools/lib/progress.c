@@ -151,13 +151,20 @@ static int format_line(char *line, size_t room, const struct progress_figures *f
     return used;
 }
 
+/* Whether stderr is a terminal that can draw a line anew; Emacs' shell, TERM=dumb, cannot. */
+static int can_redraw(void)
+{
+    const char *terminal = getenv("TERM");
+    return isatty(STDERR_FILENO) && !(terminal && strcmp(terminal, "dumb") == 0);
+}
+
 static void draw(uint64_t time)
 {
     struct progress_figures figures;
     figures_of(run, time, &figures);
     char text[256], line[300];
     int length = format_line(text, sizeof text, &figures);
-    if (isatty(STDERR_FILENO)) {
+    if (can_redraw()) {
         struct winsize size;
         if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 && length > size.ws_col - 1)
             length = size.ws_col - 1;
@@ -183,7 +190,7 @@ void progress_add(struct progress_items more)
     atomic_store(&run->latest, time);
     if (!message_shown(MESSAGE_INFO))
         return;
-    uint64_t drawn = atomic_load(&run->drawn), pause = isatty(STDERR_FILENO) ? terminal_pause : plain_pause;
+    uint64_t drawn = atomic_load(&run->drawn), pause = can_redraw() ? terminal_pause : plain_pause;
     if (time > drawn && time - drawn >= pause && atomic_compare_exchange_strong(&run->drawn, &drawn, time))
         draw(time);
 }
@@ -201,5 +208,5 @@ int progress_read(const char *path, struct progress_figures *figures)
 const char *progress_eraser(void)
 {
     const char *path = getenv("PROGRESS_FILE");
-    return path && *path && isatty(STDERR_FILENO) ? "\r\033[K" : "";
+    return path && *path && can_redraw() ? "\r\033[K" : "";
 }

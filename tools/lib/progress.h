@@ -1,7 +1,7 @@
 /* Progress of the whole run, shared by all its processes through one small mapped file (environment: PROGRESS_FILE; unset: no progress).
  *
  * Every program adds to the counters after each batch (an atomic add), then draws if nobody has drawn for a moment: who wins
- * the compare-and-swap on the time of the last drawing draws, the others go on. On a terminal that is one live line, elsewhere a
+ * the compare-and-swap on the time of the last drawing draws, the others go on. On a terminal that is one live line, elsewhere (and where TERM is dumb) a
  * plain line every few seconds. So there is no extra process, and a killed one leaves nothing behind. The counters are also where
  * `stats` takes this run's speed from. LOG_LEVEL above info draws nothing. */
 #ifndef REPRISE_PROGRESS_H
