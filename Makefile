@@ -4,6 +4,7 @@ VERSION := 0.1.0
 ifeq ($(filter oneshell,$(.FEATURES)),)
 $(error Reprise needs GNU Make 4.3 or newer; this is $(MAKE_VERSION))
 endif
+$(if $(wildcard rules.mk),,$(error Reprise is made in its own folder: make -C $(dir $(lastword $(MAKEFILE_LIST))) …))
 MAKEFLAGS += -rR
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -89,6 +90,7 @@ data_goals = $(build_goals) $(look_goals)
 goals := $(or $(MAKECMDGOALS),all)
 
 $(if $(and $(filter clean distclean,$(goals)),$(filter-out clean distclean,$(goals))),$(error make $(goals): clean goes alone (make clean && make …), or say make restart))
+$(if $(and $(filter $(build_goals) restart,$(goals)),$(filter $(look_goals),$(goals))),$(error make $(goals): these go one after the other (make && make …)))
 
 # `-jN` on the command line wins over WORKERS; a make started by another make shares that one's jobs.
 ifeq ($(MAKELEVEL),0)

@@ -70,6 +70,22 @@ ask() {
     [[ $output == *"/status "*"/why "* ]]
 }
 
+@test "goals that build and goals that look at what was built are not taken together, where they would run side by side" {
+    for goals in "all verify" "status continue" "restart status" "import all"; do
+        # shellcheck disable=SC2086
+        run reprise $goals
+        [ "$status" -eq 2 ]
+        [[ $output == *"make $goals: these go one after the other"* && ${#lines[@]} -eq 1 ]]
+    done
+}
+
+@test "in another folder make says where it is to be run" {
+    cd "$BATS_TEST_TMPDIR"
+    run make -f "$root/Makefile" INPUT="$data/pairs.json"
+    [ "$status" -eq 2 ]
+    [[ $output == *"make -C $root/ "* && ${#lines[@]} -eq 1 ]]
+}
+
 @test "-B makes everything anew, to the same bytes" {
     reprise >/dev/null 2>&1
     cp "$out/processed_data.json" "$BATS_TEST_TMPDIR/before.json"
