@@ -100,6 +100,12 @@ END
         cmp "$folder/f32.npy" "$folder/out.npy"
         [ "$(embed --precision "$precision" --signature 2>/dev/null)" = "$(embed --signature)" ]
     done
+    # No CPU computes in f16 here, and bf16 would be less exact than what was asked for.
+    unset KERNELS
+    embed "$folder/texts" "$folder/f32.npy"
+    run -0 --separate-stderr embed --precision f16 "$folder/texts" "$folder/out.npy"
+    [ "$stderr" = "text2emb: PRECISION=f16: this machine has no instructions for it, so it computes in f32" ]
+    cmp "$folder/f32.npy" "$folder/out.npy"
 }
 
 @test "each precision has a signature of its own; others are refused by name" {

@@ -46,7 +46,7 @@ int reduced_choose(enum precision wanted, struct reduced *chosen)
         chosen->attention_scratch = kernels->attention_scratch;
         return 1;
     }
-    if (wanted != PRECISION_F32 && wide && has_avx512_bf16()) {
+    if (wanted >= PRECISION_BF16 && wide && has_avx512_bf16()) {
         *chosen = reduced_bf16;
         return 1;
     }
