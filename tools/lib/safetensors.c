@@ -59,7 +59,10 @@ static int map_file(struct safetensors *file, const char *path, struct reason *w
 /* Finds and parses the header. */
 static int parse_header(struct safetensors *file, struct reason *why)
 {
+    static const char pointer[] = "version https://git-lfs";
     uint64_t length = 0;
+    if (file->count >= sizeof pointer - 1 && memcmp(file->bytes, pointer, sizeof pointer - 1) == 0)
+        return fail(why, "no weights but a pointer to them, as Git leaves it without LFS (git lfs pull fetches them)");
     for (int i = 7; i >= 0; i--)
         length = length << 8 | file->bytes[i];
     if (length < 2 || length > file->count - 8)
