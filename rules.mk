@@ -30,6 +30,7 @@ ifndef MAKE_RESTARTS
 $(shell rm -f $(PLAN_MK))
 $(PLAN_MK): $(DATA_PROGRAMS) FORCE | $(if $(filter 1,$(USE_GPU)),$(CUDA_LIBRARY))
 	@[ -d "$$MODEL" ] || { echo "make: MODEL=$$MODEL: no such folder; run 'make setup' for the default model" >&2; exit 1; }
+	@[ ! "$$INPUT" -ef "$$OUTPUT_DIR/processed_data.json" ] || { echo "make: INPUT=$$INPUT: the output would take its place; set another OUTPUT_DIR" >&2; exit 1; }
 	@$(B)/plan --tok $(call quote,$(MIDI2TOK)) --emb $(call quote,$(TEXT2EMB_SIGNATURE)) --piece $(B)/combine \
 	  $(DATA_PROGRAMS:%=--depends %) --depends "$$MODEL" $(if $(TOKENIZER_CONFIG),--depends "$$TOKENIZER_CONFIG") \
 	  --batch-size "$$BATCH_SIZE" --checkpoint-interval "$$CHECKPOINT_INTERVAL" \

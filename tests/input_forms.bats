@@ -74,6 +74,14 @@ text = json.dumps([{"text_file" if k == "text_description" else k: f"pairs.json.
     cmp "$out/processed_data.json" "$BATS_TEST_TMPDIR/reference.json"
 }
 
+@test "an INPUT in whose place the output would go is refused" {
+    cp "$out/processed_data.json" "$data"
+    run reprise INPUT="$data/processed_data.json" OUTPUT_DIR="$data"
+    [ "$status" -eq 2 ]
+    [[ $output == *"INPUT=$data/processed_data.json: the output would take its place"* ]]
+    cmp "$out/processed_data.json" "$data/processed_data.json"
+}
+
 @test "no pairs at all: an empty dataset" {
     echo '[]' >"$data/pairs.json"
     rm -rf "$out"

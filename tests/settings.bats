@@ -108,6 +108,17 @@ refused() {
         run "$programs/$program" --no-such-option a b
         [ "$status" -eq 2 ]
     done
+    # OUT must be a file, and another one than IN.
+    cp "$root/data/demo/midi/openmsx/chemistry_lab.mid" "$BATS_TEST_TMPDIR/a"
+    ln "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/b"
+    for program in midi2tok tok2midi "text2emb --model $root/data/models/all-MiniLM-L6-v2"; do
+        for out in - "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/b"; do
+            # shellcheck disable=SC2086
+            run "$programs"/$program "$BATS_TEST_TMPDIR/a" "$out"
+            [ "$status" -eq 2 ] && [ "${#lines[@]}" -eq 1 ]
+            cmp "$BATS_TEST_TMPDIR/a" "$root/data/demo/midi/openmsx/chemistry_lab.mid"
+        done
+    done
     for program in midi2tok text2emb combine; do
         run "$programs/$program" --signature
         [ "$program" = text2emb ] || { [ "$status" -eq 0 ] && [[ $output =~ ^[0-9a-f]{32}$ ]]; }

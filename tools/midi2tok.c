@@ -21,6 +21,7 @@
 #include "lib/midi_key.h"
 #include "lib/midi_record.h"
 #include "lib/numbers.h"
+#include "lib/operands.h"
 #include "lib/progress.h"
 #include "lib/reuse.h"
 #include "lib/text_buffer.h"
@@ -297,12 +298,6 @@ static int tokenize_shard_guarded(struct shard_job *job)
 
 /* ---- the program ---- */
 
-static int ends_with(const char *text, const char *end)
-{
-    size_t length = strlen(text), tail = strlen(end);
-    return length >= tail && strcmp(text + length - tail, end) == 0;
-}
-
 /* --help, --version and wrong usage end the program: its exit status; else -1. */
 static int read_options(int argc, char **argv, struct work *work, struct tokenizer_options *tokenizer, const char **reuse, int *print_signature)
 {
@@ -381,8 +376,8 @@ static int run(struct work *work, const struct tokenizer_options *options, const
     if (operands != 2)
         return usage_error("IN and OUT are needed");
     const char *in = operand[0], *out = operand[1];
-    if (strcmp(out, "-") == 0)
-        return usage_error("OUT is a file; tokens are not written to the terminal");
+    if (check_out(in, out) != 0)
+        return 2;
     struct shard_job job = {work, in, out, reuse};
     return ends_with(out, ".tok") ? tokenize_shard_guarded(&job) : tokenize_file(work, in, out);
 }

@@ -18,6 +18,7 @@
 #include "lib/message.h"
 #include "lib/model_folder.h"
 #include "lib/numbers.h"
+#include "lib/operands.h"
 #include "lib/progress.h"
 #include "lib/shard_files.h"
 #include "lib/text_lines.h"
@@ -183,10 +184,10 @@ static int check_operands(int count, char **operands, const struct shard_selecti
         return count == 2 ? 0 : usage_error("--shards: the folders PLAN and SHARDS are needed");
     if (count == 0 || count % 2)
         return usage_error("pairs of IN and OUT are needed");
-    for (int i = 1; i < count; i += 2)
-        if (strcmp(operands[i], "-") == 0)
-            return usage_error("OUT is a file; embeddings are not written to the terminal");
-    return 0;
+    int status = 0;
+    for (int i = 0; status == 0 && i < count; i += 2)
+        status = check_out(operands[i], operands[i + 1]);
+    return status;
 }
 
 /* ---- the program ---- */
@@ -202,12 +203,6 @@ static int signature_of(const struct model_folder *model, enum precision precisi
     model_folder_hash(model, state);
     hash_to_hex(hash_end(state), hex);
     return 0;
-}
-
-static int ends_with(const char *text, const char *end)
-{
-    size_t length = strlen(text), tail = strlen(end);
-    return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
 /* What a call works on: shards, and other files as pairs of IN and OUT. */

@@ -11,6 +11,7 @@
 #include "lib/message.h"
 #include "lib/midi_writer.h"
 #include "lib/numbers.h"
+#include "lib/operands.h"
 #include "lib/token_decoder.h"
 #include "lib/token_input.h"
 #include "lib/tokenizer.h"
@@ -161,8 +162,8 @@ int main(int argc, char **argv)
     }
     if (argc - optind != 2)
         return usage_error("IN and OUT are needed");
-    if (strcmp(argv[optind + 1], "-") == 0)
-        return usage_error("OUT is a file; MIDI is not written to the terminal");
+    if (check_out(argv[optind], argv[optind + 1]) != 0)
+        return 2;
     int result = convert(&work, &settings, argv[optind], argv[optind + 1]);
     free_work(&work);
     return result;

@@ -6,6 +6,7 @@
 #include "grow.h"
 #include "item_json.h"
 #include "json_stream.h"
+#include "operands.h"
 #include "shard.h"
 #include "text_buffer.h"
 #include "tok_shard.h"
@@ -268,12 +269,6 @@ static int read_list_item(struct json_stream *stream, size_t item, struct token_
         if (json_scan_value(stream, NULL, why) < 0 || (list && json_peek(stream) == ',' && json_expect(stream, ',', why) < 0))
             return -1;
     }
-}
-
-static int ends_with(const char *text, const char *end)
-{
-    size_t length = strlen(text), tail = strlen(end);
-    return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
 int token_input_read(const char *path, size_t item, struct token_input *file, struct reason *why)
