@@ -108,6 +108,8 @@ teardown() {
     run reprise
     [ "$status" -ne 0 ]
     [[ $output == *"No space left on device"* ]]
+    run grep -E '^[a-z0-9]+: ([^:]+): \1: ' <<<"$output" # no path stands there twice
+    [ -z "$output" ] || { echo "$output"; return 1; }
     [ ! -e "$out/processed_data.json" ]
     [ -z "$(temporary_files)" ] || { temporary_files; return 1; }
     finished >"$BATS_TEST_TMPDIR/before"

@@ -235,7 +235,7 @@ numbers() {
     wrong "IN and OUT are needed"
     wrong "IN and OUT are needed" file.mid
     wrong "IN and OUT are needed" file.mid ids.json more
-    wrong "OUT is a file; tokens are not written to the terminal" file.mid -
+    wrong "OUT is a file; nothing is written to the terminal" file.mid -
     wrong "TOKENIZER=remi: unknown; accepted: REMI REMIPlus TSD MIDILike Structured CPWord Octuple MuMIDI MMM PerTok AMT" --tokenizer remi file.mid ids.json
     wrong "BATCH_SIZE=0: a whole number from 1 to 1048576 is needed" --batch-size 0 file.mid ids.json
     run -2 "$midi2tok" --unknown file.mid ids.json

@@ -61,6 +61,13 @@ static size_t add_escaped(char *line, size_t used, size_t room, const char *text
     return used;
 }
 
+/* Whether the text begins with "path: " itself, as what comes from atomic_file.h does. */
+static int names_path(const char *text, const char *path)
+{
+    size_t length = strlen(path);
+    return strncmp(text, path, length) == 0 && strncmp(text + length, ": ", 2) == 0;
+}
+
 void message(enum message_level level, const char *path, const char *format, ...)
 {
     if (!message_shown(level))
@@ -75,7 +82,7 @@ void message(enum message_level level, const char *path, const char *format, ...
     size_t used = (size_t)snprintf(line, sizeof line, "%s", progress_eraser());
     used = add_escaped(line, used, sizeof line - 1, program_name);
     used = add_escaped(line, used, sizeof line - 1, ": ");
-    if (path) {
+    if (path && !names_path(text, path)) {
         used = add_escaped(line, used, sizeof line - 1, path);
         used = add_escaped(line, used, sizeof line - 1, ": ");
     }

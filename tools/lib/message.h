@@ -13,7 +13,7 @@ int message_init(const char *program);
 const char *message_program(void);
 int message_shown(enum message_level level); /* whether LOG_LEVEL lets it through */
 
-/* Formats and writes one line. `path` may be NULL. The text says what failed, then why. */
+/* Formats and writes one line. `path` may be NULL, and is not said twice. The text says what failed, then why. */
 void message(enum message_level level, const char *path, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* A line of a program's answer on stdout, its control characters escaped in the same way. */
