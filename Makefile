@@ -121,7 +121,7 @@ Goals
   why              what would be rebuilt and why; FILE=song.mid: for this file
   verify           read everything again and check it, against its checksums and against the inputs
   gc               remove work files that the present INPUT and settings do not need
-  cache-gc         make CACHE_DIR no larger than CACHE_SIZE (10G), what was not used for longest goes first
+  cache-gc         make CACHE_DIR no larger than CACHE_SIZE (say, 10G), what was not used for longest goes first
   clean            remove the work files and the outputs (not the model)
   distclean        remove also the programs, the model, the demo files and the peers
   setup            install what building and the demo take; silent when nothing is missing
@@ -201,7 +201,9 @@ parity bench: programs test-programs
 	@setup/fetch-model all-mpnet-base-v2 data/models/all-mpnet-base-v2
 	@BUILD=$(BUILD) PEERS="$(PEERS)" tests/$@/run
 
+# Nothing is removed for an INPUT or settings that nothing can be built from.
 restart:
+	@$(MAKE) --no-print-directory -q all >/dev/null || [ $$? -eq 1 ]
 	@$(MAKE) --no-print-directory clean
 	@$(MAKE) --no-print-directory all
 

@@ -58,6 +58,7 @@ refused() {
         [ "$status" -eq 2 ]
         [[ $output == *"plan: $data/pairs.json: line 1, column 1: "*$'\n'*"nothing was done."* ]] || { echo "$output"; return 1; }
         [ "$goal" = restart ] || [ "${#lines[@]}" -eq 2 ]
+        (cd "$out" && sha256sum -c --quiet "$BATS_TEST_TMPDIR/before")
     done
 }
 
