@@ -49,7 +49,7 @@ BUILD ?= release
 V ?= 0
 
 # File names are taken as they stand (a `$` in one is a `$`), and reach programs through the environment, so any name will do.
-paths := INPUT OUTPUT_DIR MODEL CACHE_DIR FILE TOKENIZER_CONFIG PROMPT
+paths := INPUT OUTPUT_DIR MODEL CACHE_DIR FILE TOKENIZER_CONFIG PROMPT MIDI_FIELD TEXT_FIELD
 $(foreach name,$(paths),$(eval override $(name) := $$(value $(name))))
 export ITEM_TIMEOUT ITEM_MEMORY
 export TOKENIZER TOKENIZER_CONFIG LENIENT PRECISION POOLING NORMALIZE PROMPT TRUNCATE_DIM TEXT_OUTPUT EMBEDDING_TYPE USE_CACHE CACHE_DIR CACHE_SIZE FILE
@@ -242,7 +242,7 @@ PROGRAMS := $(patsubst tools/%.c,%,$(wildcard tools/*.c))
 TEST_PROGRAMS := $(patsubst tests/%.c,%,$(wildcard tests/*.c))
 LIBRARY := $(B)/libreprise.a
 LIBRARY_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tools/lib/*.c))
-KERNELS := $(B)/libkernels.a
+KERNEL_LIBRARY := $(B)/libkernels.a
 KERNEL_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard kernels/*.c kernels/cpu/*.c))
 -include kernels/kernels.mk
 include kernels/cuda/cuda.mk tests/gpu/gpu.mk
@@ -270,8 +270,8 @@ $(B)/%.o: %.c $(B)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) $(OBJECT_CFLAGS) -MMD -MP -c $< -o $@
 
 $(LIBRARY): $(LIBRARY_OBJECTS)
-$(KERNELS): $(KERNEL_OBJECTS)
-$(LIBRARY) $(KERNELS):
+$(KERNEL_LIBRARY): $(KERNEL_OBJECTS)
+$(LIBRARY) $(KERNEL_LIBRARY):
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
@@ -281,7 +281,7 @@ SMF_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags smf))
 SMF_LIBS := -lsmf -lglib-2.0
 $(B)/tools/lib/smf_chunk.o: OBJECT_CFLAGS = $(SMF_CFLAGS)
 $(B)/tok2midi: LIBS += $(SMF_LIBS)
-$(ENCODING): $(KERNELS)
+$(ENCODING): $(KERNEL_LIBRARY)
 $(PROGRAMS:%=$(B)/%): $(B)/%: $(B)/tools/%.o $(LIBRARY)
 $(TEST_PROGRAMS:%=$(B)/tests/%): $(B)/tests/%: $(B)/tests/%.o $(LIBRARY)
 $(PROGRAMS:%=$(B)/%) $(TEST_PROGRAMS:%=$(B)/tests/%):

@@ -40,6 +40,7 @@ END
 @test "other names of the keys: midi_path and text, or the user's own" {
     same_as 'text = json.dumps([{"midi_path" if k == "midi_file" else "text" if k == "text_description" else k: v for k, v in p.items()} for p in pairs])'
     same_as 'text = json.dumps([{"loc" if k == "midi_file" else "cap" if k == "text_description" else k: v for k, v in p.items()} for p in pairs])' MIDI_FIELD=loc TEXT_FIELD=cap
+    same_as 'text = json.dumps([{"$loc" if k == "midi_file" else "cap (en)'"'"'s" if k == "text_description" else k: v for k, v in p.items()} for p in pairs])' 'MIDI_FIELD=$loc' "TEXT_FIELD=cap (en)'s"
 }
 
 @test "texts in files of their own" {

@@ -85,6 +85,15 @@ refused() {
     [ "$(printf '%s\n' "${made[@]}" | sort -u | wc -l)" = 4 ]
 }
 
+@test "KERNELS in the environment reaches text2emb through make" {
+    small_dataset 1
+    KERNELS=none run reprise
+    [ "$status" -ne 0 ]
+    [[ $output == *"KERNELS=none: not an instruction set"* ]]
+    KERNELS=plain reprise >/dev/null 2>&1
+    check 'assert len(items) == 1'
+}
+
 @test "make help and README name every variable and goal" {
     run make -C "$root" --no-print-directory help
     [ "$status" -eq 0 ]
