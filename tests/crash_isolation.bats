@@ -44,6 +44,14 @@ assert stats["midi_files_processed"] == 5 and stats["checkpoint_info"]["midi_fil
     [ "$(grep -c '^midi2tok: .*: not tokenized: ' <<<"$output")" = 3 ]
 }
 
+@test "a file that is larger than ITEM_MEMORY" {
+    truncate -s 150M "$(echo "$data/midi/02"-*)"
+    run reprise ITEM_MEMORY=100M
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    others_are_right '{2}'
+    check 'assert errors[0]["error"] == "needs more memory than ITEM_MEMORY allows", errors'
+}
+
 @test "a text on which the program crashes, and one on which it loops" {
     edit 'pairs[2]["text_description"] += " DIE-SEGV"; pairs[5]["text_description"] += " DIE-LOOP"'
     run dying ITEM_TIMEOUT=1

@@ -199,14 +199,20 @@ static void add_track_programs(struct work *work)
 /* FAILED with `why`; the other outcomes are in the shard or reported. */
 static enum outcome add_item(struct work *work, const struct item *item, size_t index, struct reason *why)
 {
+    static const char over_limit[] = "needs more memory than ITEM_MEMORY allows";
     const char *error = item->unusable ? item->unusable : guard_verdict(work->guard, index);
     size_t place;
     const struct shard *finished = error ? NULL : reuse_find(work->reuse, item->key, &place);
     if (finished)
         return tok_shard_copy_item(&work->shard, finished, place, !config_one_sequence(&work->tokenizer.config), why) < 0 ? FAILED : COPIED;
     if (!error && whole_file_read(item->value, &work->file, why) < 0) {
-        message(MESSAGE_ERROR, item->value, "changed during the run: %s; run make again", why->text);
-        return CHANGED;
+        if (!is_out_of_memory(why)) {
+            message(MESSAGE_ERROR, item->value, "changed during the run: %s; run make again", why->text);
+            return CHANGED;
+        }
+        if (!work->limits.memory)
+            return FAILED;
+        error = over_limit;
     }
     struct hash key;
     if (!error && midi_key(work->file.bytes, work->file.count, &work->converter, &key, why) < 0)
@@ -218,7 +224,7 @@ static enum outcome add_item(struct work *work, const struct item *item, size_t 
     if (!error && tokenize_music(work, why) < 0) {
         if (is_out_of_memory(why) && !work->limits.memory)
             return FAILED;
-        error = is_out_of_memory(why) ? "needs more memory than ITEM_MEMORY allows" : why->text;
+        error = is_out_of_memory(why) ? over_limit : why->text;
     }
     if (error) {
         if (!guard_told(work->guard, index))
