@@ -51,13 +51,11 @@ static inline void encoding_put_event(struct encoding *encoding, const struct sc
 {
     const struct tokenizer *tokenizer = encoding->tokenizer;
     struct token_list *out = encoding->out;
-    int32_t *first = out->ids + out->count, *at = first;
-    if (tokenizer->kinds_with_program >> event->kind & 1) {
-        *at = tokenizer->program_ids[event->program + 1];
-        encoding->lacking |= *at++;
-    }
+    int32_t *first = out->ids + out->count, *at = first, lacking = event->id;
+    if (tokenizer->kinds_with_program >> event->kind & 1)
+        lacking |= *at++ = tokenizer->program_ids[event->program + 1];
     *at++ = event->id;
-    encoding->lacking |= event->id;
+    encoding->lacking |= lacking;
     if (event->kind == EVENT_NOTE && tokenizer->velocity_ids)
         *at++ = tokenizer->velocity_ids[event->velocity];
     if (event->length != LENGTH_NONE)

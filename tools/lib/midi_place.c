@@ -3,8 +3,8 @@
 
 /* ---- tracks and notes ---- */
 
-/* Adds the chunk's tracks to the file's, by channel and program; `place`: for each of the chunk's, where its first note belongs. */
-static int place_tracks(struct midi_track_reading *track, size_t *place)
+/* Adds the chunk's tracks to the file's, by channel and program, with room for their notes. */
+static int place_tracks(struct midi_track_reading *track)
 {
     struct midi_file *file = track->file;
     size_t total = file->note_count;
@@ -19,24 +19,25 @@ static int place_tracks(struct midi_track_reading *track, size_t *place)
             from->at = (uint32_t)file->track_count;
             file->tracks[file->track_count++] = (struct midi_track){
                 .first_note = total, .note_count = from->notes, .chunk = (uint16_t)track->reading->chunk, .channel = from->channel, .program = from->program};
-            place[index] = total;
             total += from->notes;
         }
     file->note_count = total;
-    return 0;
+    return GROW(file->notes, file->note_capacity, total + 1, track->reading->why); /* never NULL where there is a track */
 }
 
 static int place_notes(struct midi_track_reading *track)
 {
     struct midi_file *file = track->file;
-    size_t place[MIDI_KEYS + MIDI_CHANNELS];
-    if (place_tracks(track, place) < 0 ||
-        GROW(file->notes, file->note_capacity, file->note_count + 1, track->reading->why) < 0) /* never NULL where there is a track */
+    struct midi_note *to[MIDI_KEYS + MIDI_CHANNELS];
+    if (place_tracks(track) < 0)
         return -1;
+    for (size_t t = 0; t < track->track_count; t++)
+        if (track->tracks[t].at != NOBODY)
+            to[t] = file->notes + file->tracks[track->tracks[t].at].first_note;
     int32_t last_end = file->last_end;
     for (const struct midi_open_note *note = file->open, *end = note + track->open_count; note < end; note++) {
         if (note->end >= 0)
-            file->notes[place[note->track]++] = (struct midi_note){note->start, note->end - note->start, note->pitch, note->velocity};
+            *to[note->track]++ = (struct midi_note){note->start, note->end - note->start, note->pitch, note->velocity};
         else
             track->sounding[note->channel << 7 | note->pitch].first = NOBODY;
         last_end = note->end > last_end ? note->end : last_end;
