@@ -260,12 +260,12 @@ static long add_items(struct work *work, const struct item_list *list, struct re
 /* The tokens of a shard need megabytes, as does the music of a long file. */
 static void use_large_pages(struct work *work)
 {
-    const size_t ids = (size_t)64 << 20, heap = (size_t)16 << 20;
+    const size_t ids = (size_t)64 << 20, heap = (size_t)12 << 20;
     struct token_list *tokens = &work->shard.tokens;
     if (work->limits.memory)
         return;
     large_heap(heap);
-    tokens->ids = large_block(ids);
+    tokens->ids = large_block(ids, ids / 2);
     tokens->capacity = tokens->ids ? ids / sizeof *tokens->ids : 0;
 }
 

@@ -25,10 +25,10 @@ void large_heap(size_t bytes)
     free(heap);
 }
 
-void *large_block(size_t bytes)
+void *large_block(size_t bytes, size_t large)
 {
     void *block = aligned_alloc(LARGE_PAGE, bytes);
     if (block)
-        advise(block, bytes);
+        advise(block, large);
     return block;
 }

@@ -10,7 +10,7 @@
 
 /* Lets malloc take memory from one heap that begins with this many bytes in large pages, and keep what is freed. Call it early. */
 void large_heap(size_t bytes);
-/* A block of a multiple of 2 MB, for realloc and free, that is to be filled from its beginning. NULL: no memory. */
-void *large_block(size_t bytes);
+/* A block of a multiple of 2 MB, for realloc and free, that is to be filled from its beginning, so many bytes of which lie in large pages. NULL: no memory. */
+void *large_block(size_t bytes, size_t large);
 
 #endif
