@@ -15,6 +15,7 @@
 #include "lib/hash.h"
 #include "lib/item_guard.h"
 #include "lib/item_list.h"
+#include "lib/large_pages.h"
 #include "lib/message.h"
 #include "lib/midi_file.h"
 #include "lib/midi_input.h"
@@ -256,6 +257,18 @@ static long add_items(struct work *work, const struct item_list *list, struct re
     return changed;
 }
 
+/* The tokens of a shard need megabytes, as does the music of a long file. */
+static void use_large_pages(struct work *work)
+{
+    const size_t ids = (size_t)64 << 20, heap = (size_t)12 << 20;
+    struct token_list *tokens = &work->shard.tokens;
+    if (work->limits.memory)
+        return;
+    large_heap(heap);
+    tokens->ids = large_block(ids, ids / 2);
+    tokens->capacity = tokens->ids ? ids / sizeof *tokens->ids : 0;
+}
+
 struct shard_job { struct work *work; const char *in, *out, *reuse; };
 
 static int tokenize_shard(struct guard *guard, void *context)
@@ -270,6 +283,7 @@ static int tokenize_shard(struct guard *guard, void *context)
         return 1;
     }
     progress_join(PROGRESS_MIDI);
+    use_large_pages(work);
     work->guard = guard;
     work->reuse = reuse_open(job->reuse, TOK_FORMAT, signature, &why);
     long changed = work->reuse ? add_items(work, &list, &why) : -1;

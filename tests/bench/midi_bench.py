@@ -45,11 +45,15 @@ def processor_times(command):
     return usage.ru_utime, usage.ru_stime
 
 
-def median_times(commands, rounds):
-    """Of all commands together, one after another: processor seconds, and the system's share of them."""
+def median_times(commands, rounds, out=None):
+    """Of all commands together, one after another: processor seconds, and the system's share of them. They write `out` anew, as a dataset's shards are written."""
     sums = []
     for _ in range(rounds):
-        times = [processor_times(command) for command in commands]
+        times = []
+        for command in commands:
+            if out:
+                out.unlink(missing_ok=True)
+            times.append(processor_times(command))
         user, system = sum(user for user, _ in times), sum(system for _, system in times)
         sums.append((user + system, system / (user + system)))
     return tuple(statistics.median(column) for column in zip(*sums))
@@ -92,7 +96,7 @@ def bench(name, paths, notes, programs, tests, rounds, most):
         for tokenization in TOKENIZATIONS:
             tokenizer = default(tokenization, True)
             theirs = median_time(lambda: tokenize_all(tokenizer, some, Path(folder) / "tokens.json")) / share
-            ours, system = median_times([[programs / "midi2tok", "--tokenizer", tokenization, shard, out] for shard in lists], rounds)
+            ours, system = median_times([[programs / "midi2tok", "--tokenizer", tokenization, shard, out] for shard in lists], rounds, out)
             print(f"{name:18} {tokenization:12} {len(paths) / theirs:10.1f} {symusic:10.0f} {len(paths) / ours:11.0f} {theirs / ours:10.0f}"
                   f" {len(paths) / ours / symusic:10.2f} {walk / ours:12.0%} {system:10.0%}", flush=True)
 

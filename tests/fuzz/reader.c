@@ -56,7 +56,7 @@ static void check_file(const struct midi_file *file)
     }
     __asm__ volatile("" : : "r"(sum)); /* the texts are read, to the last byte */
     check_tracks(file);
-    int32_t end = midi_last_end(file);
+    int32_t end = file->last_end;
     REQUIRE(midi_seconds(file, end) >= midi_seconds(file, end / 2));
 }
 
@@ -64,7 +64,7 @@ static void check_file(const struct midi_file *file)
 static void check_polyphony(struct midi_file *file)
 {
     size_t most, expected = 0;
-    REQUIRE(midi_polyphony(file, midi_last_end(file), &most, NULL) == 0);
+    REQUIRE(midi_polyphony(file, file->last_end, &most, NULL) == 0);
     for (size_t i = 0; i < file->note_count && file->note_count <= 32; i++) {
         size_t sounding = 0;
         for (size_t j = 0; j < file->note_count; j++)

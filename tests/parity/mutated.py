@@ -62,6 +62,8 @@ def walk_track(data, at, found):
     running = after_system = 0
     while at < len(data):
         _, at = variable_length(data, at)
+        if at == len(data) and after_system:
+            found.add(RUNNING_STATUS)  # it takes the byte behind the end, a 0, for data
         status = data[at]
         if status == 0xF7:
             found.add(F7_EVENT)

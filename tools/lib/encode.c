@@ -2,6 +2,21 @@
 
 #include "encoding.h"
 
+int encoding_grow(struct encoding *encoding, size_t ids)
+{
+    struct token_list *out = encoding->out;
+    if (ids > encoding->most || out->count > encoding->most - ids)
+        return fail(encoding->why, "the music is spread over too many empty bars");
+    if (out->want_times && GROW(out->times, out->time_capacity, out->count + ids, encoding->why) < 0)
+        return -1;
+    if (GROW(out->ids, out->capacity, out->count + ids, encoding->why) < 0)
+        return -1;
+    encoding->room = out->capacity < encoding->most ? out->capacity : encoding->most;
+    if (out->want_times && out->time_capacity < encoding->room)
+        encoding->room = out->time_capacity;
+    return 0;
+}
+
 long encoder_prepare(struct encoder *encoder, const struct tokenizer *tokenizer, const struct midi_file *file, struct reason *why)
 {
     if (grid_score_make(tokenizer, file, &encoder->score, why) < 0)

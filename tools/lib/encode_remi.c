@@ -5,6 +5,7 @@ struct remi {
     struct encoding *encoding;
     int64_t bar, bar_at_change; /* counted from 0; the bar at which the signature came into force */
     int32_t change_time, bar_time;
+    int64_t bar_end;            /* until then no other bar begins; unknown: before bar_time */
     int32_t bar_ticks, beat, position; /* ticks */
     int32_t signature;          /* id of the TimeSig in force */
     int32_t time;               /* of what was written last; one less behind a TimeSig, so that a Position follows */
@@ -18,27 +19,30 @@ static int64_t floor_div(int64_t a, int64_t b)
     return quotient - (a % b < 0);
 }
 
+#define UNKNOWN INT64_MIN
+
 static void set_meter(struct remi *remi, int32_t bar_ticks, int32_t beat, int32_t signature)
 {
     remi->bar_ticks = bar_ticks;
     remi->beat = beat;
     remi->position = beat / remi->encoding->tokenizer->positions;
     remi->signature = signature;
+    remi->bar_end = UNKNOWN;
+}
+
+/* Notes how long the bar at hand lasts, where the bars since the change lie side by side. */
+static void measure_bar(struct remi *remi)
+{
+    if (remi->bar >= 0 && remi->bar_time == remi->change_time + (remi->bar - remi->bar_at_change) * remi->bar_ticks)
+        remi->bar_end = (int64_t)remi->bar_time + remi->bar_ticks;
 }
 
 /* Begins all bars up to the one of `time`. Before a change of the time signature the last one begins with Bar alone. */
 static int begin_bars(struct remi *remi, int32_t time, int is_change)
 {
     struct encoding *encoding = remi->encoding;
-    int64_t since = (int64_t)time - remi->change_time;
-    /* Seldom a bar is begun: mostly no division is needed. */
-    if (remi->bar >= 0 && time >= remi->bar_time && time - remi->bar_time < remi->bar_ticks &&
-        remi->bar_time == remi->change_time + (remi->bar - remi->bar_at_change) * remi->bar_ticks)
-        return 0;
-    int64_t added = remi->bar_at_change + floor_div(since, remi->bar_ticks) - remi->bar;
-    if (added <= 0)
-        return 0;
-    if (encoding_room(encoding, 3 * (size_t)added) < 0)
+    int64_t added = remi->bar_at_change + floor_div((int64_t)time - remi->change_time, remi->bar_ticks) - remi->bar;
+    if (added > 0 && encoding_room(encoding, 3 * (size_t)added) < 0)
         return -1;
     for (int64_t i = 0; i < added; i++) {
         remi->bar++;
@@ -51,6 +55,7 @@ static int begin_bars(struct remi *remi, int32_t time, int is_change)
         if (encoding->tokenizer->config.use_time_signatures && !(is_change && i + 1 == added))
             encoding_put(encoding, remi->signature, remi->bar_time);
     }
+    measure_bar(remi);
     return 0;
 }
 
@@ -81,24 +86,30 @@ static int rest_until(struct remi *remi, int32_t time)
             return fail(encoding->why, "the rests lead too far behind the beginning");
         remi->bar_time = (int32_t)bar_time;
         remi->bar = bar;
+        remi->bar_end = UNKNOWN;
     }
     return 0;
 }
 
+/* Behind the latest bar's beginning; where a position has one tick, and mostly it has, without a division. */
+static int32_t position_at(const struct remi *remi, int32_t time)
+{
+    int64_t since = (int64_t)time - remi->bar_time, position = remi->position == 1 ? since : floor_div(since, remi->position);
+    return position >= 0 && position <= INT32_MAX ? (int32_t)position : -1;
+}
+
+/* Makes room for the event too. */
 static int move_to(struct remi *remi, const struct score_event *event, int is_change)
 {
     struct encoding *encoding = remi->encoding;
-    if (event->time == remi->time)
-        return 0;
     if (encoding->tokenizer->config.use_rests && rest_until(remi, event->time) < 0)
         return -1;
-    if (begin_bars(remi, event->time, is_change) < 0 || encoding_room(encoding, EVENT_IDS) < 0)
+    if ((event->time < remi->bar_time || event->time >= remi->bar_end) && begin_bars(remi, event->time, is_change) < 0)
         return -1;
-    if (!is_change) {
-        int64_t position = floor_div((int64_t)event->time - remi->bar_time, remi->position);
-        int32_t value = position >= 0 && position <= INT32_MAX ? (int32_t)position : -1;
-        encoding_put(encoding, vocabulary_id(&encoding->tokenizer->vocabulary, TOKEN_POSITION, value), event->time);
-    }
+    if (encoding_room(encoding, EVENT_IDS) < 0)
+        return -1;
+    if (!is_change)
+        encoding_put(encoding, vocabulary_id(&encoding->tokenizer->vocabulary, TOKEN_POSITION, position_at(remi, event->time)), event->time);
     remi->time = event->time;
     return 0;
 }
@@ -117,7 +128,7 @@ static int add_event(struct remi *remi, const struct score_event *event)
 {
     struct encoding *encoding = remi->encoding;
     int is_change = event->kind == EVENT_TIME_SIG;
-    if (encoding_room(encoding, EVENT_IDS) < 0 || move_to(remi, event, is_change) < 0)
+    if (event->time != remi->time ? move_to(remi, event, is_change) < 0 : encoding_room(encoding, EVENT_IDS) < 0)
         return -1;
     if (event->program_changes)
         encoding_put(encoding, encoding->tokenizer->program_ids[event->program + 1], event->time);

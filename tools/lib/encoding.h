@@ -18,20 +18,19 @@ struct encoding {
     const struct tokenizer *tokenizer;
     const struct grid_score *score;
     struct token_list *out;
-    size_t most;     /* ids that `out` may hold */
+    size_t most;     /* ids that `out` may hold, */
+    size_t room;     /* and that it can hold now; 0: not known yet */
     int32_t lacking; /* negative: an id was */
     struct reason *why;
 };
 
-/* Makes room for `ids`, within what a file may give. */
+/* Makes `out` larger, within what a file may give. */
+int encoding_grow(struct encoding *encoding, size_t ids);
+
+/* Makes room for `ids`. 0, or -1 with the encoding's `why`. */
 static inline int encoding_room(struct encoding *encoding, size_t ids)
 {
-    struct token_list *out = encoding->out;
-    if (ids > encoding->most || out->count > encoding->most - ids)
-        return fail(encoding->why, "the music is spread over too many empty bars");
-    if (out->want_times && GROW(out->times, out->time_capacity, out->count + ids, encoding->why) < 0)
-        return -1;
-    return GROW(out->ids, out->capacity, out->count + ids, encoding->why);
+    return encoding->room >= ids && encoding->out->count <= encoding->room - ids ? 0 : encoding_grow(encoding, ids);
 }
 
 /* Writes an id where there is room. */
@@ -52,13 +51,11 @@ static inline void encoding_put_event(struct encoding *encoding, const struct sc
 {
     const struct tokenizer *tokenizer = encoding->tokenizer;
     struct token_list *out = encoding->out;
-    int32_t *first = out->ids + out->count, *at = first;
-    if (tokenizer->kinds_with_program >> event->kind & 1) {
-        *at = tokenizer->program_ids[event->program + 1];
-        encoding->lacking |= *at++;
-    }
+    int32_t *first = out->ids + out->count, *at = first, lacking = event->id;
+    if (tokenizer->kinds_with_program >> event->kind & 1)
+        lacking |= *at++ = tokenizer->program_ids[event->program + 1];
     *at++ = event->id;
-    encoding->lacking |= event->id;
+    encoding->lacking |= lacking;
     if (event->kind == EVENT_NOTE && tokenizer->velocity_ids)
         *at++ = tokenizer->velocity_ids[event->velocity];
     if (event->length != LENGTH_NONE)

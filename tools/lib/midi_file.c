@@ -166,6 +166,7 @@ int midi_file_read(const uint8_t *bytes, size_t count, struct midi_file *file, s
     file->note_count = file->track_count = file->pedal_count = file->pitch_bend_count = file->control_count = 0;
     file->tempo_count = file->time_signature_count = file->key_signature_count = file->text_count = 0;
     file->chunk_count = 0;
+    file->last_end = 0;
     file->ticks_per_second = 0;
     file->is_damaged = 0;
     if (file->endings)
@@ -188,6 +189,7 @@ void midi_file_free(struct midi_file *file)
     free(file->key_signatures);
     free(file->texts);
     free(file->open);
+    free(file->open_next);
     free(file->open_pedals);
     free(file->open_bends);
     free(file->open_controls);
@@ -234,13 +236,4 @@ double midi_mean_tempo(const struct midi_file *file, int32_t tick)
     if (tick == 0)
         return 60e6 / (file->tempo_count > 0 ? file->tempos[0].microseconds : MIDI_DEFAULT_TEMPO);
     return 60e6 / ((double)microseconds_at(&(struct midi_clock){0}, file, tick) / tick);
-}
-
-int32_t midi_last_end(const struct midi_file *file)
-{
-    int32_t last = 0;
-    for (size_t i = 0; i < file->note_count; i++)
-        if (file->notes[i].start + file->notes[i].duration > last)
-            last = file->notes[i].start + file->notes[i].duration;
-    return last;
 }

@@ -79,6 +79,7 @@ struct midi_file {
     double ticks_per_second; /* with SMPTE division; else 0, and the tempos decide */
 
     size_t chunk_count;      /* MTrk chunks that were read */
+    int32_t last_end;        /* when the last note ends, in ticks; 0 if there are no notes */
 
     struct midi_note *notes; /* all tracks, end to end */
     struct midi_track *tracks; /* in file order; within a chunk by channel, then program */
@@ -93,8 +94,9 @@ struct midi_file {
 
     /* memory, kept from file to file */
     size_t note_capacity, track_capacity, tempo_capacity, time_signature_capacity, key_signature_capacity, text_capacity, pedal_capacity,
-        pitch_bend_capacity, open_capacity, open_pedal_capacity, open_bend_capacity, control_capacity, open_control_capacity, span_capacity, turn_capacity;
+        pitch_bend_capacity, open_capacity, open_next_capacity, open_pedal_capacity, open_bend_capacity, control_capacity, open_control_capacity, span_capacity, turn_capacity;
     struct midi_open_note *open;
+    uint32_t *open_next; /* of a note, while a later one of its channel and pitch sounds too: that one */
     struct midi_open_pedal *open_pedals;
     struct midi_open_bend *open_bends;
     struct midi_open_control *open_controls;
@@ -117,7 +119,5 @@ struct midi_clock { size_t passed; uint64_t microseconds; int32_t since; }; /* m
 double midi_clock_seconds(struct midi_clock *clock, const struct midi_file *file, int32_t tick);
 /* Quarter notes a minute: the tempo that takes as long to `tick` as all tempos together. */
 double midi_mean_tempo(const struct midi_file *file, int32_t tick);
-/* When the last note ends, in ticks; 0 if there are no notes. */
-int32_t midi_last_end(const struct midi_file *file);
 
 #endif

@@ -225,7 +225,7 @@ void add_midi_record(struct text_buffer *out, struct midi_file *file)
     struct record record = {.out = out, .file = file};
     struct plays plays = programs_of(file);
     struct midi_text title = midi_title(file);
-    int32_t end = midi_last_end(file);
+    int32_t end = file->last_end;
     int karaoke = is_karaoke(file);
     size_t polyphony = 0;
     add_numbers(&record, &plays, end);

@@ -2,50 +2,10 @@
 #include <string.h>
 
 #include "grow.h"
-#include "midi_reading.h"
+#include "midi_chunk.h"
 #include "note_endings.h"
 
-#define CHANNELS 16
-#define KEYS (CHANNELS * 128) /* a channel and a pitch, or a channel and a program */
-#define NOBODY UINT32_MAX
-#define NO_TRACK UINT16_MAX
 #define SUSTAIN_PEDAL 64 /* the controller's number */
-
-/* A note of the chunk being read. `next` chains those of one channel and pitch that sound, the longest sounding first. */
-struct midi_open_note {
-    int32_t start, end; /* end: -1 while it sounds */
-    uint32_t next;
-    uint16_t track; /* of the chunk's tracks */
-    uint8_t channel, pitch, velocity;
-};
-
-/* Pedals, pitch bends and control changes wait until the chunk's tracks are all known. */
-struct midi_open_pedal { struct midi_pedal pedal; uint16_t track; };
-struct midi_open_bend { struct midi_pitch_bend bend; uint16_t track; };
-struct midi_open_control { struct midi_control control; uint16_t track; };
-
-/* A track of the chunk. What a channel's controllers say before its first note waits in a track without a program, which the channel's next new track becomes. */
-struct chunk_track {
-    uint32_t notes, at; /* at: its place in the file's tracks, or NOBODY */
-    uint8_t channel, program, kept;
-};
-
-struct midi_track_reading {
-    struct midi_reading *reading;
-    struct midi_file *file;
-    struct midi_open_note *open; /* the file's */
-    struct note_endings *endings; /* the file's, or NULL */
-    size_t open_count, pedal_count, bend_count, control_count, track_count;
-    uint8_t program[CHANNELS];
-    uint16_t now[CHANNELS];       /* the track of the channel's program of now, or NO_TRACK: not looked up yet */
-    uint16_t waiting[CHANNELS];   /* the track without a program, or NO_TRACK */
-    int32_t pedal_down[CHANNELS]; /* since when, or -1 */
-    uint64_t known[KEYS / 64];    /* bits: which entries of track_of hold */
-    uint16_t track_of[KEYS];      /* by channel and program */
-    uint32_t first[KEYS];         /* the longest sounding note by channel and pitch, or NOBODY, as they all are between chunks */
-    uint32_t last[KEYS];          /* the note that began last, where one sounds */
-    struct chunk_track tracks[KEYS + CHANNELS];
-};
 
 /* ---- events ---- */
 
@@ -71,35 +31,40 @@ static uint16_t find_track(struct midi_track_reading *track, unsigned channel)
         track->track_of[key] = index;
         track->known[key / 64] |= UINT64_C(1) << (key % 64);
     }
-    return track->now[channel] = track->track_of[key];
+    return track->track_of[key];
 }
 
-/* There is room: see midi_track_read. */
-static void start_note(struct midi_track_reading *track, unsigned channel, uint8_t pitch, uint8_t velocity, int32_t time)
+/* The same for what makes it stay. */
+static uint16_t keep_track(struct midi_track_reading *track, unsigned channel)
 {
-    struct midi_open_note *open = track->open;
-    uint16_t index = track->now[channel] != NO_TRACK ? track->now[channel] : find_track(track, channel);
+    uint16_t index = track->now[channel] = find_track(track, channel);
     track->tracks[index].kept = 1;
-    unsigned key = channel << 7 | pitch;
-    uint32_t note = (uint32_t)track->open_count++; /* a chunk has below 2^32 bytes */
-    open[note] = (struct midi_open_note){
-        .start = time, .end = -1, .next = NOBODY, .track = index, .channel = (uint8_t)channel, .pitch = pitch, .velocity = velocity};
-    if (track->first[key] == NOBODY)
-        track->first[key] = note;
-    else
-        open[track->last[key]].next = note;
-    track->last[key] = note;
+    return index;
 }
 
-static void end_note(struct midi_track_reading *track, unsigned channel, uint8_t pitch, int32_t time)
+/* `open`: the file's. There is room: see midi_track_read. */
+static inline void start_note(struct midi_track_reading *track, struct midi_open_note *open, unsigned channel, uint8_t pitch, uint8_t velocity, int32_t time)
 {
-    uint32_t *first = &track->first[channel << 7 | pitch];
-    if (*first == NOBODY)
+    uint16_t index = track->now[channel] != NO_TRACK ? track->now[channel] : keep_track(track, channel);
+    uint32_t note = (uint32_t)track->open_count++; /* a chunk has below 2^32 bytes */
+    open[note] = (struct midi_open_note){.start = time, .end = -1, .track = index, .channel = (uint8_t)channel, .pitch = pitch, .velocity = velocity};
+    struct midi_sounding *sounding = &track->sounding[channel << 7 | pitch];
+    if (sounding->first == NOBODY)
+        sounding->first = note;
+    else
+        track->file->open_next[sounding->last] = note;
+    sounding->last = note;
+}
+
+static inline void end_note(struct midi_track_reading *track, struct midi_open_note *open, unsigned channel, uint8_t pitch, int32_t time)
+{
+    struct midi_sounding *sounding = &track->sounding[channel << 7 | pitch];
+    uint32_t note = sounding->first;
+    if (note == NOBODY)
         return;
-    struct midi_open_note *note = &track->open[*first];
-    note->end = time;
-    track->tracks[note->track].notes++;
-    *first = note->next;
+    open[note].end = time;
+    track->tracks[open[note].track].notes++;
+    sounding->first = note == sounding->last ? NOBODY : track->file->open_next[note];
 }
 
 /* Where a controller or pitch bend belongs. It keeps its channel's track, even one without notes. */
@@ -108,7 +73,7 @@ static uint16_t controlled_track(struct midi_track_reading *track, unsigned chan
     unsigned key = channel << 7 | track->program[channel];
     uint16_t index = track->now[channel];
     if (index == NO_TRACK && is_known(track, key))
-        index = find_track(track, channel);
+        index = keep_track(track, channel);
     if (index == NO_TRACK && track->waiting[channel] == NO_TRACK)
         track->waiting[channel] = new_track(track, channel);
     if (index == NO_TRACK)
@@ -172,9 +137,9 @@ static int channel_event(struct midi_track_reading *track, uint8_t status, const
         if (track->endings && add_to_endings(track, status, data, time) < 0)
             return -1;
         if (status >> 4 == 0x9 && data[1] > 0)
-            start_note(track, channel, data[0], data[1], time);
+            start_note(track, track->file->open, channel, data[0], data[1], time);
         else
-            end_note(track, channel, data[0], time);
+            end_note(track, track->file->open, channel, data[0], time);
         return 0;
     case 0xb:
         if ((data[0] | data[1]) > 127)
@@ -217,12 +182,12 @@ static int meta_event(struct midi_track_reading *track, uint8_t type, const uint
     struct midi_file *file = track->file;
     struct reason *why = track->reading->why;
     switch (type) {
-    case MIDI_LYRIC: {
-        uint16_t index = find_track(track, CHANNELS - 1);
+    case MIDI_LYRIC: /* an empty one makes a track that others may keep */
         if (length > 0)
-            track->tracks[index].kept = 1;
+            keep_track(track, MIDI_CHANNELS - 1);
+        else
+            find_track(track, MIDI_CHANNELS - 1);
         return add_text(track, type, data, length, time);
-    }
     case MIDI_TEXT: case MIDI_COPYRIGHT: case MIDI_TRACK_NAME: case MIDI_INSTRUMENT_NAME: case MIDI_MARKER: case MIDI_CUE_POINT:
         return add_text(track, type, data, length, time);
     case TEMPO:
@@ -305,151 +270,88 @@ static const uint8_t *system_event(struct midi_track_reading *track, uint8_t sta
     return at + length;
 }
 
-static int read_events(struct midi_track_reading *track, const uint8_t *at, const uint8_t *end)
+/* Where a track's reading stands. */
+struct position { int64_t time; uint8_t running; /* status, 0: none */ };
+
+/* Reads what nearly all events are, up to the first that is something else or wrong, or stands near the end, and returns where that begins: times of one or two bytes, and
+ * events with two bytes of data that need no more than a look: notes, key pressure, and controllers and pitch bends where they are not wanted and their track is kept. */
+static const uint8_t *read_common_events(struct midi_track_reading *track, const uint8_t *at, const uint8_t *end, struct position *position)
+{
+    const int wanted = track->file->want_controls || track->file->want_control_changes;
+    struct midi_open_note *const open = track->file->open;
+    uint32_t time = (uint32_t)position->time;
+    uint8_t running = position->running;
+    while (end - at >= 5) { /* as many bytes as such an event has at most */
+        const uint8_t *data = at + 1;
+        uint32_t delta = at[0];
+        if (delta >= 0x80) {
+            if (at[1] >= 0x80)
+                break;
+            delta = (delta & 0x7f) << 7 | at[1];
+            data++;
+        }
+        uint8_t status = running;
+        if (*data >= 0x80)
+            status = *data++;
+        const unsigned channel = status & 15, kind = status >> 4;
+        if (time + delta > INT32_MAX || (data[0] | data[1]) >= 0x80)
+            break;
+        if (kind == 0x9 && data[1] > 0)
+            start_note(track, open, channel, data[0], data[1], (int32_t)(time + delta));
+        else if (kind == 0x8 || kind == 0x9)
+            end_note(track, open, channel, data[0], (int32_t)(time + delta));
+        else if (kind != 0xa && ((kind != 0xb && kind != 0xe) || wanted || track->now[channel] == NO_TRACK))
+            break;
+        time += delta;
+        running = status;
+        at = data + 2;
+    }
+    *position = (struct position){time, running};
+    return at;
+}
+
+/* Any event. Returns where the next one begins, NULL (reported) on damage. */
+static const uint8_t *read_event(struct midi_track_reading *track, const uint8_t *at, const uint8_t *end, struct position *position)
 {
     struct midi_reading *reading = track->reading;
-    int64_t time = 0;
-    uint8_t running = 0;
+    const uint8_t *event = at;
+    uint32_t delta;
+    if (!(at = variable_length(track, at, end, &delta)))
+        return NULL;
+    position->time += delta;
+    if (position->time > INT32_MAX) {
+        midi_damaged(reading, event, "the time is beyond 2147483647 ticks");
+        return NULL;
+    }
+    if (at == end) {
+        midi_damaged(reading, event, "the track ends inside an event");
+        return NULL;
+    }
+    if (*at >= 0xf0)
+        return system_event(track, *at, at + 1, end, (int32_t)position->time);
+    if (*at >= 0x80) {
+        position->running = *at++;
+    } else if (position->running == 0) {
+        midi_damaged(reading, at, "a data byte stands where an event must begin");
+        return NULL;
+    }
+    int data = (position->running & 0xe0) == 0xc0 ? 1 : 2; /* program change and channel pressure have one byte */
+    if (end - at < data) {
+        midi_damaged(reading, event, "the track ends inside an event");
+        return NULL;
+    }
+    return channel_event(track, position->running, at, (int32_t)position->time) < 0 ? NULL : at + data;
+}
+
+static int read_events(struct midi_track_reading *track, const uint8_t *at, const uint8_t *end)
+{
+    struct position position = {0};
     while (at < end) {
-        uint32_t delta;
-        const uint8_t *event = at;
-        if (*at < 0x80) /* nearly always */
-            delta = *at++;
-        else if (!(at = variable_length(track, at, end, &delta)))
+        if (!track->endings)
+            at = read_common_events(track, at, end, &position);
+        if (at < end && !(at = read_event(track, at, end, &position)))
             return -1;
-        time += delta;
-        if (time > INT32_MAX)
-            return midi_damaged(reading, event, "the time is beyond 2147483647 ticks");
-        if (at == end)
-            return midi_damaged(reading, event, "the track ends inside an event");
-        uint8_t status = *at;
-        if (status >= 0xf0) {
-            at = system_event(track, status, at + 1, end, (int32_t)time);
-            if (!at)
-                return -1;
-            continue;
-        }
-        if (status >= 0x80) {
-            running = status;
-            at++;
-        } else if (running == 0) {
-            return midi_damaged(reading, at, "a data byte stands where an event must begin");
-        }
-        int data = (running & 0xe0) == 0xc0 ? 1 : 2; /* program change and channel pressure have one byte */
-        if (end - at < data)
-            return midi_damaged(reading, event, "the track ends inside an event");
-        if (channel_event(track, running, at, (int32_t)time) < 0)
-            return -1;
-        at += data;
     }
-    return 0;
-}
-
-/* ---- the chunk's end: what was read goes to its tracks ---- */
-
-/* Adds the chunk's tracks to the file's, by channel and program, and moves the ended notes there. */
-static int place_notes(struct midi_track_reading *track)
-{
-    struct midi_file *file = track->file;
-    struct reason *why = track->reading->why;
-    size_t place[KEYS + CHANNELS], total = file->note_count;
-    for (unsigned word = 0; word < KEYS / 64; word++)
-        for (uint64_t rest = track->known[word]; rest; rest &= rest - 1) {
-            uint16_t index = track->track_of[word * 64 + (unsigned)__builtin_ctzll(rest)];
-            struct chunk_track *from = &track->tracks[index];
-            if (!from->kept)
-                continue;
-            if (GROW(file->tracks, file->track_capacity, file->track_count + 1, why) < 0)
-                return -1;
-            from->at = (uint32_t)file->track_count;
-            file->tracks[file->track_count++] =
-                (struct midi_track){.first_note = total, .note_count = from->notes, .chunk = (uint16_t)track->reading->chunk, .channel = from->channel, .program = from->program};
-            place[index] = total;
-            total += from->notes;
-        }
-    if (GROW(file->notes, file->note_capacity, total + 1, why) < 0) /* never NULL where there is a track */
-        return -1;
-    for (size_t i = 0; i < track->open_count; i++) {
-        const struct midi_open_note *note = &file->open[i];
-        if (note->end >= 0)
-            file->notes[place[note->track]++] = (struct midi_note){note->start, note->end - note->start, note->pitch, note->velocity};
-        else
-            track->first[note->channel << 7 | note->pitch] = NOBODY;
-    }
-    file->note_count = total;
-    return 0;
-}
-
-/* Moves the chunk's pedals to its tracks, those of the file from `first` on. */
-static int place_pedals(struct midi_track_reading *track, size_t first)
-{
-    struct midi_file *file = track->file;
-    size_t total = file->pedal_count;
-    for (size_t i = 0; i < track->pedal_count; i++)
-        if (track->tracks[file->open_pedals[i].track].at != NOBODY)
-            file->tracks[track->tracks[file->open_pedals[i].track].at].pedal_count++;
-    for (size_t t = first; t < file->track_count; t++) {
-        struct midi_track *to = &file->tracks[t];
-        to->first_pedal = total;
-        total += to->pedal_count;
-        to->pedal_count = 0;
-    }
-    if (GROW(file->pedals, file->pedal_capacity, total, track->reading->why) < 0)
-        return -1;
-    for (size_t i = 0; i < track->pedal_count; i++) {
-        uint32_t at = track->tracks[file->open_pedals[i].track].at;
-        if (at != NOBODY)
-            file->pedals[file->tracks[at].first_pedal + file->tracks[at].pedal_count++] = file->open_pedals[i].pedal;
-    }
-    file->pedal_count = total;
-    return 0;
-}
-
-static int place_bends(struct midi_track_reading *track, size_t first)
-{
-    struct midi_file *file = track->file;
-    size_t total = file->pitch_bend_count;
-    for (size_t i = 0; i < track->bend_count; i++)
-        if (track->tracks[file->open_bends[i].track].at != NOBODY)
-            file->tracks[track->tracks[file->open_bends[i].track].at].pitch_bend_count++;
-    for (size_t t = first; t < file->track_count; t++) {
-        struct midi_track *to = &file->tracks[t];
-        to->first_pitch_bend = total;
-        total += to->pitch_bend_count;
-        to->pitch_bend_count = 0;
-    }
-    if (GROW(file->pitch_bends, file->pitch_bend_capacity, total, track->reading->why) < 0)
-        return -1;
-    for (size_t i = 0; i < track->bend_count; i++) {
-        uint32_t at = track->tracks[file->open_bends[i].track].at;
-        if (at != NOBODY)
-            file->pitch_bends[file->tracks[at].first_pitch_bend + file->tracks[at].pitch_bend_count++] = file->open_bends[i].bend;
-    }
-    file->pitch_bend_count = total;
-    return 0;
-}
-
-static int place_controls(struct midi_track_reading *track, size_t first)
-{
-    struct midi_file *file = track->file;
-    size_t total = file->control_count;
-    for (size_t i = 0; i < track->control_count; i++)
-        if (track->tracks[file->open_controls[i].track].at != NOBODY)
-            file->tracks[track->tracks[file->open_controls[i].track].at].control_count++;
-    for (size_t t = first; t < file->track_count; t++) {
-        struct midi_track *to = &file->tracks[t];
-        to->first_control = total;
-        total += to->control_count;
-        to->control_count = 0;
-    }
-    if (GROW(file->controls, file->control_capacity, total, track->reading->why) < 0)
-        return -1;
-    for (size_t i = 0; i < track->control_count; i++) {
-        uint32_t at = track->tracks[file->open_controls[i].track].at;
-        if (at != NOBODY)
-            file->controls[file->tracks[at].first_control + file->tracks[at].control_count++] = file->open_controls[i].control;
-    }
-    file->control_count = total;
     return 0;
 }
 
@@ -457,7 +359,6 @@ static void begin(struct midi_track_reading *track, struct midi_reading *reading
 {
     track->reading = reading;
     track->file = reading->file;
-    track->open = reading->file->open;
     track->endings = reading->file->endings;
     track->open_count = track->pedal_count = track->bend_count = track->control_count = track->track_count = 0;
     memset(track->program, 0, sizeof track->program);
@@ -467,7 +368,7 @@ static void begin(struct midi_track_reading *track, struct midi_reading *reading
     track->pedal_down[0] = -1;
     memset(track->known, 0, sizeof track->known);
     if (reading->chunk == 0)
-        memset(track->first, 0xff, sizeof track->first);
+        memset(track->sounding, 0xff, sizeof track->sounding);
 }
 
 int midi_track_read(struct midi_reading *reading, const uint8_t *at, const uint8_t *end)
@@ -476,20 +377,14 @@ int midi_track_read(struct midi_reading *reading, const uint8_t *at, const uint8
     if (!file->track_reading && !(file->track_reading = malloc(sizeof *file->track_reading)))
         return fail(reading->why, "out of memory (%zu bytes)", sizeof *file->track_reading);
     struct midi_track_reading *track = file->track_reading;
-    size_t first = file->track_count;
     /* A note takes three bytes at least, its time and two of its own. */
-    if (GROW(file->open, file->open_capacity, (size_t)(end - at) / 3 + 1, reading->why) < 0)
+    const size_t most = (size_t)(end - at) / 3 + 1;
+    if (GROW(file->open, file->open_capacity, most, reading->why) < 0 || GROW(file->open_next, file->open_next_capacity, most, reading->why) < 0)
         return -1;
     begin(track, reading);
     if (track->endings)
         note_endings_begin_chunk(track->endings);
     if (read_events(track, at, end) < 0 && !midi_is_forgiven(reading))
         return -1;
-    if (place_notes(track) < 0)
-        return -1;
-    if (file->want_control_changes && place_controls(track, first) < 0)
-        return -1;
-    if (!file->want_controls)
-        return 0;
-    return place_pedals(track, first) < 0 ? -1 : place_bends(track, first);
+    return midi_place(track);
 }

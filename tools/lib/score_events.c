@@ -214,7 +214,7 @@ int score_events_make(const struct tokenizer *tokenizer, const struct grid_score
     if (tokenizer->config.tokenization == MU_MIDI ? add_by_program(tokenizer, score, events, why) < 0
                                                   : add_tracks(tokenizer, score, first, end, events, why) < 0)
         return -1;
-    if (time_order_sort(&events->order, events->list, events->count, sizeof *events->list, why) < 0)
+    if (time_order_sort_list(&events->order, &events->list, &events->capacity, events->count, sizeof *events->list, why) < 0)
         return -1;
     if (tokenizer->note_on_off && tokenizer->config.use_chords && sort_by_rank(events, why) < 0)
         return -1;

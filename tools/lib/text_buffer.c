@@ -76,31 +76,46 @@ void text_free(struct text_buffer *buffer)
     *buffer = (struct text_buffer){0};
 }
 
+/* \uXXXX */
+static size_t escape_unit(char *escape, unsigned unit)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char units[] = {'\\', 'u', digits[unit >> 12], digits[unit >> 8 & 15], digits[unit >> 4 & 15], digits[unit & 15]};
+    memcpy(escape, units, sizeof units);
+    return sizeof units;
+}
+
+static size_t escape_short(char *escape, char c)
+{
+    escape[0] = '\\';
+    escape[1] = c;
+    return 2;
+}
+
 void text_add_json_string(struct text_buffer *buffer, const char *bytes, size_t count)
 {
     text_add(buffer, "\"", 1);
     size_t start = 0; /* of the run that needs no escape */
     for (size_t i = 0; i < count;) {
         unsigned char c = (unsigned char)bytes[i];
-        size_t length = 1;
+        size_t length = 1, escaped = 0;
         char escape[8];
-        int escaped = 0;
         if (c == '"' || c == '\\') {
-            escaped = snprintf(escape, sizeof escape, "\\%c", c);
+            escaped = escape_short(escape, (char)c);
         } else if (c == '\n') {
-            escaped = snprintf(escape, sizeof escape, "\\n");
+            escaped = escape_short(escape, 'n');
         } else if (c < 0x20 || c == 0x7f) {
-            escaped = snprintf(escape, sizeof escape, "\\u%04x", c);
+            escaped = escape_unit(escape, c);
         } else if (c >= 0x80) {
             length = utf8_sequence_length(bytes + i, count - i);
             if (length == 0) {
                 length = 1;
-                escaped = snprintf(escape, sizeof escape, "\\udc%02x", c);
+                escaped = escape_unit(escape, 0xdc00u | c);
             }
         }
         if (escaped) {
             text_add(buffer, bytes + start, i - start);
-            text_add(buffer, escape, (size_t)escaped);
+            text_add(buffer, escape, escaped);
             start = i + length;
         }
         i += length;

@@ -61,20 +61,26 @@ static inline __attribute__((always_inline)) void sort_by_digit(const char *from
         memcpy(to + place[time_of(from + i * size) >> shift & mask]++ * size, from + i * size, size);
 }
 
-static inline __attribute__((always_inline)) void sort_structs(char *structs, char *copy, size_t count, size_t size, unsigned bits)
+/* Sorts from one place to the other and back, pass after pass; returns the one where the structs are then. */
+static inline __attribute__((always_inline)) char *sort_passes(char *from, char *to, size_t count, size_t size, unsigned bits, unsigned passes)
 {
-    unsigned passes = passes_for(bits, count), digit = (bits + passes - 1) / passes;
-    char *from = structs, *to = copy;
-    if (passes & 1) { /* the last pass ends where they belong */
-        memcpy(copy, structs, count * size);
-        from = copy;
-        to = structs;
-    }
+    unsigned digit = (bits + passes - 1) / passes;
     for (unsigned pass = 0; pass < passes; pass++) {
         sort_by_digit(from, to, count, size, pass * digit, digit);
         char *sorted = to;
         to = from;
         from = sorted;
+    }
+    return from;
+}
+
+static char *sort_structs(char *from, char *to, size_t count, size_t size, unsigned bits, unsigned passes)
+{
+    switch (size) {
+    case 4: return sort_passes(from, to, count, 4, bits, passes);
+    case 12: return sort_passes(from, to, count, 12, bits, passes);
+    case 20: return sort_passes(from, to, count, 20, bits, passes);
+    default: return sort_passes(from, to, count, size, bits, passes);
     }
 }
 
@@ -85,12 +91,33 @@ int time_order_sort(struct time_order *order, void *structs, size_t count, size_
         return 0;
     if (GROW(order->copy, order->capacity, count * size, why) < 0)
         return -1;
-    switch (size) {
-    case 4: sort_structs(structs, order->copy, count, 4, bits); break;
-    case 12: sort_structs(structs, order->copy, count, 12, bits); break;
-    case 20: sort_structs(structs, order->copy, count, 20, bits); break;
-    default: sort_structs(structs, order->copy, count, size, bits); break;
+    unsigned passes = passes_for(bits, count);
+    if (passes & 1) { /* the last pass ends where they belong */
+        memcpy(order->copy, structs, count * size);
+        sort_structs(order->copy, structs, count, size, bits, passes);
+    } else {
+        sort_structs(structs, order->copy, count, size, bits, passes);
     }
+    return 0;
+}
+
+int time_order_sort_list(struct time_order *order, void *list, size_t *capacity, size_t count, size_t size, struct reason *why)
+{
+    unsigned bits;
+    char *structs;
+    memcpy(&structs, list, sizeof structs);
+    if (count < 2 || in_order(structs, count, size, &bits))
+        return 0;
+    if (GROW(order->copy, order->capacity, *capacity * size, why) < 0)
+        return -1;
+    char *sorted = sort_structs(structs, order->copy, count, size, bits, passes_for(bits, count));
+    if (sorted == structs)
+        return 0;
+    const size_t copy_capacity = order->capacity;
+    memcpy(list, &sorted, sizeof sorted);
+    order->copy = structs;
+    order->capacity = *capacity * size;
+    *capacity = copy_capacity / size;
     return 0;
 }
 
