@@ -125,6 +125,25 @@ numbers() {
     gives melody
 }
 
+@test "tempos, time and key signatures that mean nothing are left out, and the tokens are those of the file without them" {
+    local options=(--tokenizer TSD --set use_tempos=true --set use_key_signatures=true)
+    file "$(midi 0 0060 "00 ff590202ff $melody")" # as in a published file; MidiTok fails on it
+    "$midi2tok" "${options[@]}" file.mid ids.json
+    file "$(midi 0 0060 "$melody")"
+    "$midi2tok" "${options[@]}" file.mid without.json
+    cmp ids.json without.json
+    for event in 510105 5103000000 580104 58040002180a 58040408180a 590102 59020800 5902f801 59020002; do
+        file "$(midi 0 0060 "00 ff$event $melody")"
+        "$midi2tok" "${options[@]}" file.mid ids.json
+        cmp ids.json without.json || { echo "$event"; return 1; }
+    done
+    for event in 5103050000 580403021808 59020200 59020201 5902f901; do # (these mean something)
+        file "$(midi 0 0060 "00 ff$event $melody")"
+        "$midi2tok" "${options[@]}" file.mid ids.json
+        run ! cmp -s ids.json without.json
+    done
+}
+
 @test "SMPTE division: a quarter note is half a second, and tempos change no time" {
     bytes "$(midi 0 01f4 "$melody")" >beats.mid
     bytes "$(midi 0 e728 "00 ff510307a121 $melody")" >smpte.mid # 25 frames of 40 ticks

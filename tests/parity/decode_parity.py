@@ -120,10 +120,16 @@ def one_by_one(tokenizer, tokens, programs):
     return music_of(scores[0])
 
 
-def is_first_of_new_value(ours, theirs):
+def note_values(tokenizer, tokens):
+    """The denominators of the time signatures, of all tracks: the score has those of the first."""
+    sequences = tokens if isinstance(tokens, list) else [tokens]
+    return {token.split("/")[1] for sequence in sequences for row in tokenizer._ids_to_tokens(sequence.ids) for token in row if token.startswith("TimeSig_") and "/" in token}
+
+
+def is_first_of_new_value(ours, theirs, tokenizer, tokens):
     """Whether only starts of notes differ, in Octuple with several note values."""
     without_times = lambda music: {program: (sorted(note[1:] for note in lists[0]), lists[1:]) for program, lists in music[0].items()}
-    return len({denominator for _, _, denominator in ours[1][2]}) > 1 and without_times(ours) == without_times(theirs)
+    return len(note_values(tokenizer, tokens)) > 1 and without_times(ours) == without_times(theirs)
 
 
 def explain(name, tokenizer, ours, theirs, tokens, programs):
@@ -133,9 +139,9 @@ def explain(name, tokenizer, ours, theirs, tokens, programs):
         return "drums"  # (a rest begins where the last note ended, so it moves with them)
     if name == "Octuple" and isinstance(tokens, list) and len(tokens) > 1:
         alone = one_by_one(tokenizer, tokens, programs)
-        if ours == alone or is_first_of_new_value(ours, alone):
+        if ours == alone or is_first_of_new_value(ours, alone, tokenizer, tokens):
             return "octuple"
-    if name == "Octuple" and is_first_of_new_value(ours, theirs):
+    if name == "Octuple" and is_first_of_new_value(ours, theirs, tokenizer, tokens):
         return "position"
     durations = tokenizer.config.use_note_duration_programs
     if programs and any(drum and (-1 in durations) != (program in durations) for program, drum in programs):

@@ -45,6 +45,7 @@ PER_TOK_PEDALS = "PerTok's pedals with durations: MidiTok takes ticks of PerTok 
 F7_EVENT = "F7 event: symusic reads it as one byte, the specification gives it a length"
 SHUFFLED = "more than 24 tempos or signatures, different ones at one time: symusic's sort shuffles them, the file's order counts"
 RUNNING_STATUS = "running status after a system event: symusic takes it for another of that event"
+MEANINGLESS = "tempos, time and key signatures that mean nothing: symusic passes them on; we leave them out, and MidiTok's ids of the file without them are ours"
 
 
 def our_ids(program, path, options, folder):
@@ -56,42 +57,62 @@ def our_ids(program, path, options, folder):
     return json.loads(out.read_text()), ""
 
 
-def their_ids(tokenizer, path):
+def their_ids(tokenizer, data):
     try:
-        tokens = tokenizer.encode(Score.from_midi(path.read_bytes()))
+        tokens = tokenizer.encode(Score.from_midi(data))
     except Exception as error:  # symusic and numpy raise whatever comes to hand
         return None, f"{type(error).__name__}: {error}"
     return (tokens.ids if not isinstance(tokens, list) else [sequence.ids for sequence in tokens]), ""
 
 
-def oddities(path):
-    """F7_EVENT, RUNNING_STATUS or None: a walk over the events as the specification has them, without checks."""
-    data = path.read_bytes()
+def walk(data):
+    """(place of the status byte, status, place of the contents, their length) of each event, as the specification has them, without checks. A running status is not repeated."""
     start = data.find(b"MTrk")
     while start >= 0:
         end = start + 8 + int.from_bytes(data[start + 4 : start + 8], "big")
-        at, running, after_system = start + 8, 0, False
+        at, running = start + 8, 0
         while at < end:
             _, at = variable_length(data, at)
-            if data[at] == 0xF7:
-                return F7_EVENT
-            if data[at] in (0xF0, 0xFF):
-                after_system = after_system or data[at] == 0xF0
-                length, at = variable_length(data, at + (1 if data[at] == 0xF0 else 2))
-                at += length
-                continue
-            if data[at] > 0xF0:
-                after_system = True
-                at += {0xF1: 2, 0xF2: 3, 0xF3: 2}.get(data[at], 1)
-                continue
-            if data[at] > 127:
-                running, after_system = data[at], False
-                at += 1
-            elif after_system:
-                return RUNNING_STATUS
-            at += 1 if running & 0xE0 == 0xC0 else 2
+            place, status = at, data[at]
+            if status in (0xF0, 0xF7, 0xFF):
+                length, at = variable_length(data, at + (2 if status == 0xFF else 1))
+            elif status > 0xF0:
+                length, at = {0xF1: 1, 0xF2: 2, 0xF3: 1}.get(status, 0), at + 1
+            else:
+                running, at = (status, at + 1) if status > 127 else (running, at)
+                length = 1 if running & 0xE0 == 0xC0 else 2
+            yield place, status, at, length
+            at += length
         start = data.find(b"MTrk", end)
+
+
+def oddities(path):
+    """F7_EVENT, RUNNING_STATUS or None."""
+    after_system = False
+    for _, status, _, _ in walk(path.read_bytes()):
+        if status == 0xF7:
+            return F7_EVENT
+        if after_system and status < 128:
+            return RUNNING_STATUS
+        if status >= 0xF0:
+            after_system = after_system or status != 0xFF
+        elif status > 127:
+            after_system = False
     return None
+
+
+def without_meaningless(data):
+    """The file with such events made texts, which are no tokens: a tempo of 0, signatures of no beats, of note values below 1/128 or of more than 7 accidentals, any too short."""
+    result = bytearray(data)
+    for place, status, at, length in walk(data):
+        kind, value = data[place + 1] if status == 0xFF else None, data[at : at + length]
+        if (
+            (kind == 0x51 and (length < 3 or not any(value[:3])))
+            or (kind == 0x58 and (length < 2 or value[0] == 0 or value[1] > 7))
+            or (kind == 0x59 and (length < 2 or 7 < value[0] < 249 or value[1] > 1))
+        ):
+            result[place + 1] = 1
+    return bytes(result)
 
 
 def is_shuffled(path):
@@ -117,6 +138,15 @@ def has_empty_track(tokenizer, ids):
     begin, end = tokenizer.vocab["Track_Start"], tokenizer.vocab["Track_End"]
     sequences = ids if ids and isinstance(ids[0], list) else [ids]
     return any(pair == (begin, end) for sequence in sequences for pair in zip(sequence, sequence[1:]))
+
+
+def is_without_meaningless(tokenizer, path, ids):
+    try:
+        data = path.read_bytes()
+        sound = without_meaningless(data)
+    except IndexError:
+        return False
+    return sound != data and their_ids(tokenizer, sound)[0] == ids
 
 
 def variable_length(data, at):
@@ -166,7 +196,7 @@ def compare(program, paths, tokenizer, options, folder):
     counts, decoded, unexplained = Counter(), 0, []
     for path in paths:
         ours, our_error = our_ids(program, path, options, folder)
-        theirs, their_error = their_ids(tokenizer, path)
+        theirs, their_error = their_ids(tokenizer, path.read_bytes())
         if ours is not None and theirs is not None and ours["ids"] == theirs:
             counts["equal"] += 1
             decoded += decodes(tokenizer, ours)
@@ -176,6 +206,8 @@ def compare(program, paths, tokenizer, options, folder):
             reason = PER_TOK_PEDALS
         if not reason and not our_error and (their_error or "").startswith("IndexError: list index out of range") and has_empty_track(tokenizer, ours["ids"]):
             reason = EMPTY_TRACK
+        if not reason and not our_error and is_without_meaningless(tokenizer, path, ours["ids"]):
+            reason = MEANINGLESS
         counts[reason or "UNEXPLAINED"] += 1
         if not reason:
             unexplained.append(f"{path}: ours: {our_error or 'ids'}; MidiTok: {their_error or 'other ids'}")
