@@ -89,42 +89,51 @@ static int gather_notes(const struct tokenizer *tokenizer, const struct midi_fil
 
 /* ---- sorting ---- */
 
-static int compare_notes(const void *a, const void *b)
+/* What notes that start together are ordered by: the first of these that differs, the least first. No number is negative. */
+static inline uint64_t duration_pitch_velocity(const struct grid_note *note)
 {
-    const struct grid_note *x = a, *y = b;
-    if (x->duration != y->duration)
-        return x->duration < y->duration ? -1 : 1;
-    return x->pitch != y->pitch ? x->pitch - y->pitch : x->velocity - y->velocity;
+    return (uint64_t)(uint32_t)note->duration << 16 | (uint64_t)note->pitch << 8 | note->velocity;
+}
+
+static inline uint64_t pitch_duration_velocity(const struct grid_note *note)
+{
+    return (uint64_t)note->pitch << 40 | (uint64_t)(uint32_t)note->duration << 8 | note->velocity;
+}
+
+static int compare_by_duration(const void *a, const void *b)
+{
+    uint64_t x = duration_pitch_velocity(a), y = duration_pitch_velocity(b);
+    return (x > y) - (x < y);
 }
 
 static int compare_by_pitch(const void *a, const void *b)
 {
-    const struct grid_note *x = a, *y = b;
-    if (x->pitch != y->pitch)
-        return x->pitch - y->pitch;
-    if (x->duration != y->duration)
-        return x->duration < y->duration ? -1 : 1;
-    return x->velocity - y->velocity;
+    uint64_t x = pitch_duration_velocity(a), y = pitch_duration_velocity(b);
+    return (x > y) - (x < y);
 }
 
+/* Two of the above that belong together. */
+struct note_order { uint64_t (*key)(const struct grid_note *note); int (*compare)(const void *a, const void *b); };
+
 /* Sorts notes that start together. Nearly all such groups are chords of a few notes. */
-static void sort_together(struct grid_note *notes, size_t count, int (*compare)(const void *, const void *))
+static inline void sort_together(struct grid_note *notes, size_t count, struct note_order order)
 {
     if (count > 16) {
-        qsort(notes, count, sizeof *notes, compare);
+        qsort(notes, count, sizeof *notes, order.compare);
         return;
     }
     for (size_t i = 1; i < count; i++) {
         struct grid_note note = notes[i];
+        uint64_t key = order.key(&note);
         size_t at = i;
-        for (; at > 0 && compare(&notes[at - 1], &note) > 0; at--)
+        for (; at > 0 && order.key(&notes[at - 1]) > key; at--)
             notes[at] = notes[at - 1];
         notes[at] = note;
     }
 }
 
-/* By time; what starts together by `compare`. */
-static int sort_part(struct grid_score *score, const struct grid_part *part, int (*compare)(const void *, const void *), struct reason *why)
+/* By time; what starts together by `order`. Inlined for each, so that a key is a few instructions. */
+static inline __attribute__((always_inline)) int sort_part(struct grid_score *score, const struct grid_part *part, struct note_order order, struct reason *why)
 {
     struct grid_note *notes = score->notes + part->first;
     if (time_order_sort(&score->order, notes, part->count, sizeof *notes, why) < 0)
@@ -133,7 +142,7 @@ static int sort_part(struct grid_score *score, const struct grid_part *part, int
         for (next = first + 1; next < part->count && notes[next].time == notes[first].time; next++)
             ;
         if (next - first > 1)
-            sort_together(notes + first, next - first, compare);
+            sort_together(notes + first, next - first, order);
     }
     return 0;
 }
@@ -171,7 +180,7 @@ static int round_part(const struct tokenizer *tokenizer, const struct grid_score
 /* Of notes of one pitch that start together the shortest stays. */
 static int remove_duplicates(struct grid_score *score, struct grid_part *part, struct reason *why)
 {
-    if (sort_part(score, part, compare_by_pitch, why) < 0)
+    if (sort_part(score, part, (struct note_order){pitch_duration_velocity, compare_by_pitch}, why) < 0)
         return -1;
     struct grid_note *notes = score->notes + part->first;
     size_t kept = part->count > 0;
@@ -203,7 +212,7 @@ static int finish_part(const struct tokenizer *tokenizer, struct grid_score *sco
         return 0;
     }
     size_t count = part->count;
-    if (part->tracks > 1 && sort_part(score, part, compare_notes, why) < 0)
+    if (part->tracks > 1 && sort_part(score, part, (struct note_order){duration_pitch_velocity, compare_by_duration}, why) < 0)
         return -1;
     if (round_part(tokenizer, score, part, why) < 0 || (config->remove_duplicated_notes && remove_duplicates(score, part, why) < 0))
         return -1;

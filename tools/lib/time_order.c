@@ -17,16 +17,17 @@ static inline uint32_t time_of(const char *item)
 /* Whether all is in order already; else `bits` is how many the times have. */
 static int in_order(const char *structs, size_t count, size_t size, unsigned *bits)
 {
-    uint32_t latest = 0, all = 0;
-    int ordered = 1;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t time = time_of(structs + i * size);
-        ordered &= time >= latest;
-        latest = time;
-        all |= time;
-    }
+    const char *end = structs + count * size;
+    uint32_t latest = 0;
+    for (; structs < end && time_of(structs) >= latest; structs += size)
+        latest = time_of(structs);
+    if (structs == end)
+        return 1;
+    uint32_t all = latest; /* no time before has a higher bit */
+    for (; structs < end; structs += size)
+        all |= time_of(structs);
     *bits = all ? 32 - (unsigned)__builtin_clz(all) : 1;
-    return ordered;
+    return 0;
 }
 
 /* Few wide digits for many structs, more narrow ones for few: a pass costs about four steps for each struct and one for each value of its digit. */
