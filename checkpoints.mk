@@ -15,10 +15,16 @@ else
 	  -- $(PLAN)/$(OUTPUTS_HASH).partial "$$OUTPUT_DIR/processing_stats.partial.json"
 endif
 
-# A complete result leaves no partial one beside it.
-ifneq ($(OUTPUTS_CURRENT),yes)
-all continue: drop-partial
+# A complete result leaves no partial one beside it: neither one that was made before it, nor one of settings that were left again.
+ifeq ($(OUTPUTS_CURRENT),yes)
+partial_left := $(if $(filter $(build_goals),$(goals)),$(shell cd -- $(call quote,$(OUTPUT_DIR)) && ls -d $(PARTIAL_FILES) $(PARTIAL_FILES:=.bak) 2>/dev/null))
+else
+partial_left := yes
 drop-partial: outputs
+endif
+ifneq ($(partial_left),)
+all continue: drop-partial
+drop-partial:
 	@rm -f -- $(foreach f,$(PARTIAL_FILES),"$$OUTPUT_DIR"/{$(f),$(f).bak})
 endif
 

@@ -58,6 +58,18 @@ assert missing["pairs"] <= missing["midi_files"] + missing["texts"]'
     [ -z "$(find "$out" -name '*partial*')" ]
 }
 
+@test "partial results of settings that were left again go with the next make, though nothing is to be built" {
+    TOKENIZER=TSD reprise partial >/dev/null 2>&1
+    [ -e "$out/processed_data.partial.json" ]
+    run reprise
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    [ "$(starts combine)" = 0 ]
+    [ -z "$(find "$out" -name '*.partial.*')" ]
+    cmp "$out/processed_data.json" "$BATS_TEST_TMPDIR/full.json"
+    run reprise
+    [[ $output == *"Nothing to be done"* ]]
+}
+
 @test "with nothing finished: an empty list, and everything is missing" {
     rm -r "$out" "$work"
     run reprise partial
