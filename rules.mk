@@ -79,7 +79,7 @@ $(WORK_DIR)/pieces/%.piece:
 # One command, because stats says of what combine has written that it is complete: not after a failure, not even with -i.
 .PHONY: outputs
 outputs: $(PIECES)
-	$(Q)$(B)/combine --assemble --pieces $(WORK_DIR)/pieces -- $(PLAN)/$(OUTPUTS_HASH).pieces "$$OUTPUT_DIR/processed_data.json" && \
+	$(Q)$(B)/combine --assemble --pieces $(WORK_DIR)/pieces --outputs "$$OUTPUT_DIR" -- $(PLAN)/$(OUTPUTS_HASH).pieces "$$OUTPUT_DIR/processed_data.json" && \
 	$(B)/stats --pieces $(WORK_DIR)/pieces --errors "$$OUTPUT_DIR/errors.jsonl" --work $(WORK_DIR) \
 	  --record $(OUTPUTS_HASH) $(OUTPUT_FILES:%=--file %) -- $(PLAN)/$(OUTPUTS_HASH).pieces "$$OUTPUT_DIR/processing_stats.json"
 

@@ -44,6 +44,24 @@ load dataset
     ! cmp -s "$out/processed_data.json" "$BATS_TEST_TMPDIR/reference.json"
 }
 
+@test "killed between the outputs of B, which are as large as those of A, and back to A: A's outputs" {
+    small_dataset 4
+    edit 'pairs[1]["note"] = "A"'
+    reprise >/dev/null 2>&1
+    cp "$out/processed_data.json" "$BATS_TEST_TMPDIR/a.json"
+    edit 'pairs[1]["note"] = "B"'
+    out=$BATS_TEST_TMPDIR/elsewhere reprise >/dev/null 2>&1 # so that B lacks nothing but its outputs
+    first=$(reprise -n 2>/dev/null | grep -- '--assemble')
+    [[ $first == *'&& \' ]]
+    (cd "$root" && OUTPUT_DIR=$out bash -c "${first%&&*}")
+    [ "$(stat -c %s "$out/processed_data.json")" = "$(stat -c %s "$BATS_TEST_TMPDIR/a.json")" ]
+    ! cmp -s "$out/processed_data.json" "$BATS_TEST_TMPDIR/a.json"
+    edit 'pairs[1]["note"] = "A"'
+    run reprise
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    cmp "$out/processed_data.json" "$BATS_TEST_TMPDIR/a.json"
+}
+
 @test "-j1, -j8, another batch size, another current folder, locale and umask give the same bytes" {
     small_dataset 14
     reprise -j1 >/dev/null 2>&1

@@ -14,6 +14,7 @@
 #include "lib/item_json.h"
 #include "lib/json_stream.h"
 #include "lib/message.h"
+#include "lib/output_record.h"
 #include "lib/pair_list.h"
 #include "lib/piece.h"
 #include "lib/piece_names.h"
@@ -25,7 +26,7 @@
 
 static const char usage[] =
     "usage: combine --tok SHARD.tok --emb SHARD.emb SHARD.pairs OUT    join one shard to a piece\n"
-    "       combine --assemble --pieces DIR LIST OUT                   join the pieces named in LIST to a JSON list\n"
+    "       combine --assemble --pieces DIR [--outputs DIR] LIST OUT   join the pieces named in LIST to a JSON list\n"
     "       combine --finished WORK_DIR PLAN LIST                      join every shard of PLAN that is finished and not joined yet;\n"
     "                                                                  LIST becomes the names of all pieces there are\n"
     "  --signature   print the hash of what decides the form of a piece\n"
@@ -185,7 +186,7 @@ end:
     return result < 0 ? 1 : 0;
 }
 
-static int assemble(const char *folder, const char *list, const char *out)
+static int assemble(const char *folder, const char *list, const char *outputs, const char *out)
 {
     struct reason why;
     struct piece_names names;
@@ -217,7 +218,10 @@ static int assemble(const char *folder, const char *list, const char *out)
         goto end;
     }
     atomic_file_write(file, items > 0 ? "\n]\n" : "]\n", items > 0 ? 3 : 2);
-    result = atomic_file_commit_keeping_backup(file, &why);
+    if (outputs && output_record_withdraw(outputs, &why) < 0)
+        atomic_file_abandon(file);
+    else
+        result = atomic_file_commit_keeping_backup(file, &why);
     if (result < 0)
         message(MESSAGE_ERROR, NULL, "%s", why.text);
 end:
@@ -287,19 +291,20 @@ static int print_signature(void)
 
 int main(int argc, char **argv)
 {
-    enum { TOK = 256, EMB, ASSEMBLE, PIECES, FINISHED, SIGNATURE, HELP, VERSION };
+    enum { TOK = 256, EMB, ASSEMBLE, PIECES, OUTPUTS, FINISHED, SIGNATURE, HELP, VERSION };
     static const struct option options[] = {
         {"tok", required_argument, NULL, TOK},
         {"emb", required_argument, NULL, EMB},
         {"assemble", no_argument, NULL, ASSEMBLE},
         {"pieces", required_argument, NULL, PIECES},
+        {"outputs", required_argument, NULL, OUTPUTS},
         {"finished", required_argument, NULL, FINISHED},
         {"signature", no_argument, NULL, SIGNATURE},
         {"help", no_argument, NULL, HELP},
         {"version", no_argument, NULL, VERSION},
         {0},
     };
-    const char *tok = NULL, *emb = NULL, *pieces = NULL, *finished = NULL;
+    const char *tok = NULL, *emb = NULL, *pieces = NULL, *outputs = NULL, *finished = NULL;
     int assembling = 0;
     if (message_init(argv[0]) < 0)
         return 2;
@@ -309,6 +314,7 @@ int main(int argc, char **argv)
         case EMB: emb = optarg; break;
         case ASSEMBLE: assembling = 1; break;
         case PIECES: pieces = optarg; break;
+        case OUTPUTS: outputs = optarg; break;
         case FINISHED: finished = optarg; break;
         case SIGNATURE: return print_signature();
         case HELP: fputs(usage, stdout); return print_end() < 0;
@@ -321,7 +327,7 @@ int main(int argc, char **argv)
     if (finished)
         return join_finished(finished, argv[optind], argv[optind + 1]);
     if (assembling && pieces)
-        return assemble(pieces, argv[optind], argv[optind + 1]);
+        return assemble(pieces, argv[optind], outputs, argv[optind + 1]);
     if (assembling || !tok || !emb)
         return usage_error(assembling ? "--assemble needs --pieces" : "--tok and --emb are needed");
     return join_shard(tok, emb, argv[optind], argv[optind + 1]);

@@ -373,7 +373,7 @@ static int verify(struct verification *verification)
         message(MESSAGE_ERROR, NULL, "%s", why.text);
     } else {
         check_everything(verification);
-        if (verification->bad && output_record_withdraw(verification->output))
+        if (verification->bad && output_record_withdraw(verification->output, NULL) > 0)
             message(MESSAGE_INFO, verification->output, "the next make puts the outputs together again");
         if (verification->stale_index)
             remove_indexes(verification);

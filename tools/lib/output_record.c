@@ -71,16 +71,20 @@ int output_record_hash(const char *folder, char hash[HASH_HEX + 1], struct reaso
     return result;
 }
 
-int output_record_withdraw(const char *folder)
+int output_record_withdraw(const char *folder, struct reason *why)
 {
-    char line[HASH_HEX + 2], *path = path_in(folder, ".record");
-    int withdrawn = path && output_record_hash(folder, line, NULL) == 1;
-    if (withdrawn) {
-        line[HASH_HEX] = '\n';
-        withdrawn = atomic_file_put_if_changed(path, line, sizeof line - 1, NULL) == 0;
-    }
+    char line[HASH_HEX + 2];
+    int there = output_record_hash(folder, line, why);
+    if (there <= 0)
+        return there;
+    char *path = path_in(folder, ".record");
+    struct atomic_file *file = path ? atomic_file_open(path, why) : NULL;
+    line[HASH_HEX] = '\n';
+    if (file)
+        atomic_file_write(file, line, HASH_HEX + 1);
+    int result = file ? atomic_file_commit_synced(file, why) : path ? -1 : fail(why, "out of memory");
     free(path);
-    return withdrawn;
+    return result < 0 ? -1 : 1;
 }
 
 int output_record_is_current(const char *folder, const char *hash, struct reason *why)
