@@ -52,6 +52,47 @@ assert stats["midi_files_processed"] == 5 and stats["checkpoint_info"]["midi_fil
     check 'assert errors[0]["error"] == "needs more memory than ITEM_MEMORY allows", errors'
 }
 
+@test "what a limit kept out is tried again under other limits, and nothing else; back under the first it costs nothing" {
+    truncate -s 150M "$(echo "$data/midi/02"-*)"
+    reprise ITEM_MEMORY=100M >/dev/null 2>&1
+    others_are_right '{2}'
+    run reprise ITEM_MEMORY=100M
+    [[ $output == *"Nothing to be done"* ]]
+    run reprise ITEM_MEMORY=0 V=1
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    [ "$(starts midi2tok)" = 1 ] && [ "$(starts text2emb)" = 0 ]
+    others_are_right 'set()'
+    run reprise ITEM_MEMORY=0 verify
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    run reprise ITEM_MEMORY=0
+    [[ $output == *"Nothing to be done"* ]]
+    run reprise ITEM_MEMORY=100M V=1
+    [ "$(starts midi2tok)" = 0 ]
+    others_are_right '{2}'
+}
+
+@test "what a limit kept out is not taken from the cache: the limits of others are not one's own" {
+    export USE_CACHE=1 CACHE_DIR=$BATS_TEST_TMPDIR/cache
+    truncate -s 150M "$(echo "$data/midi/02"-*)"
+    reprise ITEM_MEMORY=100M >/dev/null 2>&1
+    others_are_right '{2}'
+    rm -r "$work" "$out"
+    run reprise V=1
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    [ "$(starts midi2tok)" = 1 ] && [ "$(starts text2emb)" = 0 ]
+    others_are_right 'set()'
+}
+
+@test "a text that took too long, and one on which the program crashed, are tried again with another ITEM_TIMEOUT" {
+    edit 'pairs[2]["text_description"] += " DIE-SEGV"; pairs[5]["text_description"] += " DIE-LOOP"'
+    dying ITEM_TIMEOUT=1 >/dev/null 2>&1
+    others_are_right '{2, 5}'
+    run reprise ITEM_TIMEOUT=2 V=1
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    [ "$(starts midi2tok)" = 0 ]
+    check 'assert len(items) == 8 and not errors, errors'
+}
+
 @test "a text on which the program crashes, and one on which it loops" {
     edit 'pairs[2]["text_description"] += " DIE-SEGV"; pairs[5]["text_description"] += " DIE-LOOP"'
     run dying ITEM_TIMEOUT=1

@@ -15,6 +15,7 @@
 #include "lib/clean_text.h"
 #include "lib/imported_shards.h"
 #include "lib/known_shards.h"
+#include "lib/limited_items.h"
 #include "lib/message.h"
 #include "lib/midi_file.h"
 #include "lib/midi_input.h"
@@ -124,7 +125,7 @@ static int read_midi(struct import *import, const struct wanted_item *wanted, st
     struct hash key;
     if (midi_key(import->midi_bytes.bytes, import->midi_bytes.count, &import->converter, &key, why) < 0)
         return 1;
-    if (!hash_equal(key, wanted->key)) {
+    if (!limited_key_is(wanted->key, key)) {
         fail(why, "the file changed meanwhile");
         return 1;
     }
@@ -156,7 +157,7 @@ static enum outcome judge(struct import *import, const struct wanted_item *wante
         fail(why, "it is not what was written: it has not the hash that it states");
         return BROKEN;
     }
-    if (hash_equal(import->item.key, wanted->key))
+    if (limited_key_is(wanted->key, import->item.key))
         return TAKEN;
     fail(why, "the contents have changed since");
     return CHANGED;

@@ -16,6 +16,7 @@
 #include "lib/item_guard.h"
 #include "lib/item_list.h"
 #include "lib/large_pages.h"
+#include "lib/limited_items.h"
 #include "lib/message.h"
 #include "lib/midi_file.h"
 #include "lib/midi_input.h"
@@ -63,6 +64,7 @@ struct work {
     /* for a shard only */
     struct guard *guard;
     struct guard_limits limits;
+    const char *list; /* of the shard at work */
     struct reuse *reuse;
     size_t batch;
     struct whole_file file;
@@ -200,8 +202,8 @@ static void add_track_programs(struct work *work)
 /* FAILED with `why`; the other outcomes are in the shard or reported. */
 static enum outcome add_item(struct work *work, const struct item *item, size_t index, struct reason *why)
 {
-    static const char over_limit[] = "needs more memory than ITEM_MEMORY allows";
-    const char *error = item->unusable ? item->unusable : guard_verdict(work->guard, index);
+    static const char over_limit[] = OVER_ITEM_MEMORY;
+    const char *verdict = guard_verdict(work->guard, index), *error = item->unusable ? item->unusable : verdict;
     size_t place;
     const struct shard *finished = error ? NULL : reuse_find(work->reuse, item->key, &place);
     if (finished)
@@ -218,7 +220,7 @@ static enum outcome add_item(struct work *work, const struct item *item, size_t 
     struct hash key;
     if (!error && midi_key(work->file.bytes, work->file.count, &work->converter, &key, why) < 0)
         return FAILED;
-    if (!error && !hash_equal(key, item->key)) {
+    if (!error && !limited_key_is(item->key, key)) {
         message(MESSAGE_ERROR, item->value, "changed during the run; run make again");
         return CHANGED;
     }
@@ -230,6 +232,8 @@ static enum outcome add_item(struct work *work, const struct item *item, size_t 
     if (error) {
         if (!guard_told(work->guard, index))
             message(MESSAGE_WARNING, item->value, "not tokenized: %s", error);
+        if ((error == verdict || error == over_limit) && limited_items_note(work->list, item->key, why) < 0)
+            return FAILED;
         return tok_shard_quarantine(&work->shard, item->key, error, why) < 0 ? FAILED : QUARANTINED;
     }
     text_clear(&work->record);
@@ -292,6 +296,7 @@ static int tokenize_shard(struct guard *guard, void *context)
     progress_join(PROGRESS_MIDI);
     use_large_pages(work);
     work->guard = guard;
+    work->list = job->in;
     work->reuse = reuse_open(job->reuse, TOK_FORMAT, signature, &why);
     long changed = work->reuse ? add_items(work, &list, &why) : -1;
     item_list_free(&list);

@@ -24,6 +24,7 @@
 #include "lib/build_lock.h"
 #include "lib/hash.h"
 #include "lib/known_shards.h"
+#include "lib/limited_items.h"
 #include "lib/message.h"
 #include "lib/numbers.h"
 #include "lib/output_record.h"
@@ -184,14 +185,16 @@ static int write_shards(struct plan *plan, struct stat_index *index, struct reas
                          asprintf(&seed, "piece 1 %s %s %s", plan->signatures[TOK], plan->signatures[EMB], plan->signatures[PIECE]) < 0
                      ? fail(why, "out of memory")
                      : 0;
-    struct shard_settings settings = {.input = plan->input, .lists = lists, .piece_seed = seed};
-    plan->lists = result == 0 ? shard_lists_open(&settings, index, why) : NULL;
+    struct limited_items *limited = result == 0 ? limited_items_open(lists, why) : NULL;
+    struct shard_settings settings = {.input = plan->input, .lists = lists, .limited = limited, .piece_seed = seed};
+    plan->lists = limited ? shard_lists_open(&settings, index, why) : NULL;
     result = plan->lists ? pairs_read(plan->input, &plan->fields, add_to_shard, plan, why) : -1;
     if (result == 0 && plan->pairs_done != plan->pairs)
         result = fail(why, "changed while it was read; run make again");
     if (result == 0 && plan->shard_count > 0)
         result = finish_shard(plan, why);
     shard_lists_close(plan->lists);
+    limited_items_close(limited);
     free(lists);
     free(seed);
     return result;

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "limited_items.h"
 #include "progress.h"
 
 /* What a child tells the parent and the next child, in shared memory. */
@@ -169,9 +170,9 @@ static int condemn(struct guard *guard, size_t item, enum death death, int statu
     struct verdict *verdict = &verdicts[guard->verdict_count++];
     verdict->item = item;
     if (death == TOOK_TOO_LONG)
-        snprintf(verdict->reason, sizeof verdict->reason, "took more than %g s of processor time (ITEM_TIMEOUT)", limits->seconds);
+        snprintf(verdict->reason, sizeof verdict->reason, OVER_ITEM_TIMEOUT, limits->seconds);
     else
-        snprintf(verdict->reason, sizeof verdict->reason, "the program died of it twice (%s)", strsignal(WTERMSIG(status)));
+        snprintf(verdict->reason, sizeof verdict->reason, DIED_TWICE, strsignal(WTERMSIG(status)));
     return 0;
 }
 

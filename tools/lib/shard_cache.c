@@ -10,6 +10,7 @@
 
 #include "atomic_file.h"
 #include "hash.h"
+#include "limited_items.h"
 #include "shard.h"
 #include "work_files.h"
 
@@ -117,6 +118,15 @@ static void drop(const char *entry, const struct reason *why)
     free(aside);
 }
 
+/* Whether an item was kept out by limits that need not be those of this run. */
+static int holds_limited_item(const struct shard *shard)
+{
+    for (size_t i = 0; i < shard_items(shard); i++)
+        if (shard_item_error(shard, i) && error_is_of_a_limit(shard_item_error(shard, i)))
+            return 1;
+    return 0;
+}
+
 static int take_entry(const char *entry, const char *path, const char *format)
 {
     struct reason why;
@@ -125,7 +135,12 @@ static int take_entry(const char *entry, const char *path, const char *format)
         drop(entry, &why);
         return 0;
     }
+    int limited = holds_limited_item(shard);
     shard_close(shard);
+    if (limited) { /* whoever builds it keeps what comes of it */
+        unlink(entry);
+        return 0;
+    }
     if (link_or_copy(entry, path, &why) < 0) {
         message(MESSAGE_WARNING, entry, "not taken from the cache: %s", why.text);
         return 0;

@@ -101,6 +101,8 @@ static int add_midi(struct shard_lists *lists, const struct pair *pair, struct r
         key = unusable_key(unusable.text);
     else if (midi_key_of(key, is_abc, &lists->converter, &key, why) < 0)
         return -1;
+    else
+        key = limited_items_key(lists->settings->limited, key);
     add_key(&lists->midi, &lists->midi_keys, key);
     text_add_json_string(&lists->midi, path, strlen(path));
     end_item(&lists->midi, result < 0 ? unusable.text : NULL);
@@ -163,7 +165,7 @@ static int add_text(struct shard_lists *lists, const struct pair *pair, struct r
         text = "";
         length = 0;
     }
-    add_key(&lists->text, &lists->text_keys, result < 0 ? unusable_key(unusable.text) : hash_bytes(text, length));
+    add_key(&lists->text, &lists->text_keys, result < 0 ? unusable_key(unusable.text) : limited_items_key(lists->settings->limited, hash_bytes(text, length)));
     text_add_json_string(&lists->text, text, length);
     end_item(&lists->text, result < 0 ? unusable.text : NULL);
 

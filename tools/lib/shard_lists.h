@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "hash.h"
+#include "limited_items.h"
 #include "message.h"
 #include "pairs_input.h"
 #include "stat_index.h"
@@ -15,6 +16,7 @@ enum { LONGEST_TEXT = 16 << 20 }; /* bytes; a longer text is no caption and is q
 struct shard_settings {
     const char *input;       /* relative paths are relative to its folder, then to the current one */
     const char *lists;       /* the folder of the lists */
+    const struct limited_items *limited; /* what has another key than that of its contents */
     const char *piece_seed;  /* the signatures of midi2tok, text2emb and combine: what a piece's name depends on beside the contents */
 };
 

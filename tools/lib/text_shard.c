@@ -6,6 +6,7 @@
 
 #include "half_floats.h"
 #include "hash.h"
+#include "limited_items.h"
 #include "shard.h"
 
 /* Where an item's finished embedding is copied from; shard NULL: it is computed. */
@@ -42,6 +43,8 @@ static int add_item(struct text_shard *shard, const struct text_shard_maker *mak
     const struct item *item = &shard->list.items[index];
     const char *verdict = guard_verdict(maker->guard, shard->first + index);
     if (item->unusable || verdict) {
+        if (!item->unusable && limited_items_note(shard->in, item->key, why) < 0)
+            return -1;
         fail(why, "%s", item->unusable ? item->unusable : verdict);
         return token_batch_add_none(&shard->texts, why) < 0 ? -1 : 1;
     }
@@ -50,12 +53,14 @@ static int add_item(struct text_shard *shard, const struct text_shard_maker *mak
     if (finished->shard)
         return token_batch_add_none(&shard->texts, why);
     take_in_hand(maker, shard->first + index, 1);
-    if (!hash_equal(hash_bytes(item->value, item->value_length), item->key))
+    if (!limited_key_is(item->key, hash_bytes(item->value, item->value_length)))
         return fail(why, "line %zu: the text is not the one its key was made from; the list is damaged", index + 1);
     int result = token_batch_add(&shard->texts, maker->tokenizer, maker->model->prompt, item->value, item->value_length, maker->model->max_tokens, why);
     take_in_hand(maker, 0, 0);
     if (result < 0 && is_out_of_memory(why) && maker->memory_limited) {
-        fail(why, "needs more memory than ITEM_MEMORY allows");
+        if (limited_items_note(shard->in, item->key, why) < 0)
+            return -1;
+        fail(why, OVER_ITEM_MEMORY);
         return token_batch_add_none(&shard->texts, why) < 0 ? -1 : 1;
     }
     return result;
