@@ -205,7 +205,12 @@ END
     change modules.json 's/models.Normalize/models.WordWeights/'
     refused 'modules.json: module 2 is WordWeights; known are Transformer, Pooling and then, not always, Dense (up to 8) and Normalize, in this order'
     change modules.json 's/"1_Pooling"/"..\/1_Pooling"/'
-    refused "modules.json: a module's path is not one inside the folder"
+    outside="modules.json: a module's path is not one inside the folder, at most two folders deep and not hidden"
+    refused "$outside"
+    change modules.json 's/"1_Pooling"/"a\/b\/1_Pooling"/' # plan would not see a change in there
+    refused "$outside"
+    change modules.json 's/"1_Pooling"/".pooling"/'
+    refused "$outside"
     change modules.json ''
     change 1_Pooling/config.json 's/"pooling_mode_cls_token": false/"pooling_mode": "attention"/'
     refused '1_Pooling/config.json: pooling_mode attention is not known'

@@ -138,12 +138,27 @@ int model_read_dense(const struct model_paths *paths, struct model_folder *model
 
 /* ---- the list of modules ---- */
 
-/* A path inside the folder. */
+/* Inside the folder, and where plan looks for what decides a signature (signature_cache.c): two folders deep, and nothing hidden. */
+static int is_module_path(const char *path)
+{
+    size_t length = strlen(path), deep = 0;
+    if (*path == '/' || length > 250)
+        return 0;
+    for (const char *at = path; *at; at += strspn(at, "/")) {
+        const size_t part = strcspn(at, "/");
+        if (*at == '.' && part > 1)
+            return 0;
+        deep += *at != '.';
+        at += part;
+    }
+    return deep <= 2;
+}
+
 static int module_path(const cJSON *entry, const char **path, struct reason *why)
 {
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(entry, "path");
-    if (!cJSON_IsString(value) || value->valuestring[0] == '/' || strstr(value->valuestring, "..") || strlen(value->valuestring) > 250)
-        return fail(why, "modules.json: a module's path is not one inside the folder");
+    if (!cJSON_IsString(value) || !is_module_path(value->valuestring))
+        return fail(why, "modules.json: a module's path is not one inside the folder, at most two folders deep and not hidden");
     *path = value->valuestring;
     return 0;
 }
