@@ -12,7 +12,7 @@ OUTPUT_FILES := processed_data.json errors.jsonl processing_stats.json
 
 # The settings whose values are recorded, with what depends on them (tokens, embeddings, or the plan itself): `make why` compares them by name.
 RECORDED := $(addprefix tok:,TOKENIZER TOKENIZER_CONFIG LENIENT) \
-  $(addprefix emb:,MODEL PRECISION POOLING NORMALIZE PROMPT TRUNCATE_DIM TEXT_OUTPUT EMBEDDING_TYPE) \
+  $(addprefix emb:,MODEL PRECISION POOLING NORMALIZE PROMPT TRUNCATE_DIM TEXT_OUTPUT EMBEDDING_TYPE KERNELS) \
   $(addprefix plan:,INPUT BATCH_SIZE CHECKPOINT_INTERVAL MIDI_FIELD TEXT_FIELD OUTPUT_DIR)
 
 # plan's makefile holds the pieces, what each is made of, and the two signatures. Every make plans anew, before anything else, and has a

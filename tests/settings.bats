@@ -92,6 +92,11 @@ refused() {
     [[ $output == *"KERNELS=none: not an instruction set"* ]]
     KERNELS=plain reprise >/dev/null 2>&1
     check 'assert len(items) == 1'
+    # It may decide what a precision means, so the signature is asked for again: these compute bf16 in f32.
+    cp "$out/processed_data.json" "$BATS_TEST_TMPDIR/f32.json"
+    PRECISION=bf16 reprise >/dev/null 2>&1
+    KERNELS=plain PRECISION=bf16 reprise >/dev/null 2>&1
+    cmp "$out/processed_data.json" "$BATS_TEST_TMPDIR/f32.json"
 }
 
 @test "make help and README name every variable and goal" {

@@ -4,8 +4,8 @@
  *   .midi   ["<key>","<path>"]              or ["<key>","<path>","<why it cannot be read>"]
  *   .text   ["<key>","<text>"]              or ["<key>","","<why there is no text>"]
  *   .pairs  ["<midi_file as given>","<text>",{other fields of the pair}]
- * The key is the hash of the item's content as plan saw it (32 hexadecimal digits). A program that reads the content again must
- * find the same hash, or else report the item as changed during the run. */
+ * The key is the hash of the item's content as plan saw it (32 hexadecimal digits; midi_key.h and limited_items.h say when it is that of more). A program that reads
+ * the content again must find the same key, or else report the item as changed during the run. */
 #ifndef REPRISE_ITEM_LIST_H
 #define REPRISE_ITEM_LIST_H
 
