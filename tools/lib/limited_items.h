@@ -3,7 +3,7 @@
  * Their outcome depends on more than their contents, so their names must too. Whoever quarantines such an item notes its key and the limits in the file `limited`
  * beside the list (WORK_DIR/plan). Under the limits of an item's first note it keeps the key of its contents, which that outcome is stored under; under any other
  * limits plan gives it a key of its own, so its shard has another name, in which the item is tried again and its neighbours are copied from the
- * earlier one. Items that no limit has ever met have one key whatever the limits. */
+ * earlier one. Items that no limit has ever met have one key whatever the limits; a result is not taken back because the limits became lower. */
 #ifndef REPRISE_LIMITED_ITEMS_H
 #define REPRISE_LIMITED_ITEMS_H
 
