@@ -398,6 +398,15 @@ numbers() {
     records shard.tok | sed -n 2p | grep -qF '"time_signature":"5/8",'
 }
 
+@test "metadata: a text is cut only where more than white space and control characters are lost" {
+    local long
+    long=$(printf '61%.0s' {1..256})
+    bytes "$(midi 1 0060 "00 ff038203${long}200d00 00 ff068201${long}20 00 ff018202${long}0062 00 ff028201${long}63 $melody")" >padded.mid
+    list padded.mid
+    "$midi2tok" shard.midi shard.tok
+    records shard.tok | grep -qF '"cut":["texts","copyrights"]'
+}
+
 # -- real files --
 
 @test "the corpus: every valid file is tokenized, conformance and broken files are accepted or refused as they should be" {

@@ -15,7 +15,7 @@
  * A fault of symusic is kept, because ids depend on it: in each chunk the pedals of all channels but the first count as pressed from the beginning.
  * Deliberate differences, where symusic departs from the specification: F7 events are skipped by their length; running status goes on
  * after system exclusive and stray F1..FE events; tempos of 0, and time signatures too short to hold a value or of note values below 1/128, are
- * ignored, as are key signatures of more than 7 accidentals; tempos and time signatures at one time keep the file's order (symusic's sort shuffles them when there are more than 24).
+ * ignored, as are key signatures of more than 7 accidentals, or neither major nor minor; tempos and time signatures at one time keep the file's order (symusic's sort shuffles them when there are more than 24).
  *
  * Nothing is allocated by a number that the file states; one struct midi_file serves file after file and keeps its memory. */
 #ifndef REPRISE_MIDI_FILE_H

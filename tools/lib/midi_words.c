@@ -19,6 +19,15 @@ static void add_character(struct text_buffer *out, const char *character, size_t
         text_add(out, character, length);
 }
 
+/* Whether any of these bytes, each of them or its character, is neither white space nor a control character. */
+static int holds_more(const char *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if ((unsigned char)bytes[i] > ' ' && bytes[i] != 0x7f)
+            return 1;
+    return 0;
+}
+
 int decode_words(struct text_buffer *out, const char *bytes, size_t count, size_t most)
 {
     int utf8 = utf8_first_fault(bytes, count) == count;
@@ -41,7 +50,7 @@ int decode_words(struct text_buffer *out, const char *bytes, size_t count, size_
     }
     while (out->count > 0 && is_space(out->bytes[out->count - 1]))
         out->count--;
-    return i < count;
+    return holds_more(bytes + i, count - i);
 }
 
 static int begins_with(const struct midi_text *text, const char *start)
