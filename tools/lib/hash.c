@@ -41,6 +41,13 @@ int hash_equal(struct hash a, struct hash b)
     return a.high == b.high && a.low == b.low;
 }
 
+int hash_compare(struct hash a, struct hash b)
+{
+    if (a.high != b.high)
+        return a.high < b.high ? -1 : 1;
+    return a.low == b.low ? 0 : a.low < b.low ? -1 : 1;
+}
+
 void hash_to_hex(struct hash value, char hex[HASH_HEX + 1])
 {
     static const char digits[] = "0123456789abcdef";

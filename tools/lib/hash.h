@@ -18,6 +18,7 @@ void hash_add_string(struct hash_state *state, const char *text); /* with its te
 struct hash hash_end(struct hash_state *state);                   /* frees the state */
 
 int hash_equal(struct hash a, struct hash b);
+int hash_compare(struct hash a, struct hash b); /* for sorting by value: below 0, 0 or above 0 */
 void hash_to_hex(struct hash value, char hex[HASH_HEX + 1]);
 int hash_from_hex(const char *hex, struct hash *value); /* -1 unless exactly 32 lower-case hexadecimal digits follow, then the end or any other character */
 

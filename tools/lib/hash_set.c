@@ -4,13 +4,6 @@
 
 #include "grow.h"
 
-int hash_compare(struct hash a, struct hash b)
-{
-    if (a.high != b.high)
-        return a.high < b.high ? -1 : 1;
-    return a.low == b.low ? 0 : a.low < b.low ? -1 : 1;
-}
-
 static int compare(const void *a, const void *b)
 {
     return hash_compare(*(const struct hash *)a, *(const struct hash *)b);

@@ -16,7 +16,4 @@ size_t hash_set_place(const struct hash_set *set, struct hash value);
 int hash_set_holds(const struct hash_set *set, struct hash value);
 void hash_set_free(struct hash_set *set);
 
-/* For sorting: by value. */
-int hash_compare(struct hash a, struct hash b);
-
 #endif

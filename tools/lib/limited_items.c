@@ -31,17 +31,10 @@ static int present_limits(struct hash *hash, struct reason *why)
     return 0;
 }
 
-static int compare_keys(const struct hash *a, const struct hash *b)
-{
-    if (a->high != b->high)
-        return a->high < b->high ? -1 : 1;
-    return (a->low > b->low) - (a->low < b->low);
-}
-
 static int compare_notes(const void *left, const void *right)
 {
     const struct note *a = left, *b = right;
-    int order = compare_keys(&a->key, &b->key);
+    int order = hash_compare(a->key, b->key);
     return order ? order : (a->order > b->order) - (a->order < b->order);
 }
 
@@ -101,7 +94,7 @@ struct hash limited_items_key(const struct limited_items *limited, struct hash k
     size_t low = 0, high = limited->count; /* the first note that is not before the key's */
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        if (compare_keys(&limited->notes[middle].key, &key) < 0)
+        if (hash_compare(limited->notes[middle].key, key) < 0)
             low = middle + 1;
         else
             high = middle;

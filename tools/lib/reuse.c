@@ -16,10 +16,7 @@ struct reuse {
 
 static int compare_keys(const void *a, const void *b)
 {
-    const struct hash *x = &((const struct place *)a)->key, *y = &((const struct place *)b)->key;
-    if (x->high != y->high)
-        return x->high < y->high ? -1 : 1;
-    return x->low == y->low ? 0 : x->low < y->low ? -1 : 1;
+    return hash_compare(((const struct place *)a)->key, ((const struct place *)b)->key);
 }
 
 static int add_places(struct reuse *reuse, const struct shard *shard)

@@ -26,10 +26,7 @@ static int is_finished(void *context, struct hash name)
 
 static int compare_names(const void *a, const void *b)
 {
-    const struct hash *x = &((const struct stage_shard *)a)->name, *y = &((const struct stage_shard *)b)->name;
-    if (x->high != y->high)
-        return x->high < y->high ? -1 : 1;
-    return x->low == y->low ? 0 : x->low < y->low ? -1 : 1;
+    return hash_compare(((const struct stage_shard *)a)->name, ((const struct stage_shard *)b)->name);
 }
 
 struct listing { const struct stage *stage; struct text_buffer paths; };

@@ -77,11 +77,8 @@ static int add_shard(struct wanted_items *wanted, const char *work, const struct
 static int compare_names(const void *a, const void *b)
 {
     const struct wanted_item *x = a, *y = b;
-    if (x->name.high != y->name.high)
-        return x->name.high < y->name.high ? -1 : 1;
-    if (x->name.low != y->name.low)
-        return x->name.low < y->name.low ? -1 : 1;
-    return x->finished - y->finished; /* of several places of one item, one that is missing stands first */
+    int order = hash_compare(x->name, y->name);
+    return order ? order : x->finished - y->finished; /* of several places of one item, one that is missing stands first */
 }
 
 int wanted_items_read(struct wanted_items *wanted, const char *work, const struct plan_record *plan, enum shard_kind kind, struct reason *why)
@@ -103,8 +100,7 @@ const struct wanted_item *wanted_items_find(const struct wanted_items *wanted, c
     size_t low = 0, high = wanted->count;
     while (low < high) { /* the first that is not below */
         size_t middle = low + (high - low) / 2;
-        const struct hash *at = &wanted->items[middle].name;
-        if (at->high < value.high || (at->high == value.high && at->low < value.low))
+        if (hash_compare(wanted->items[middle].name, value) < 0)
             low = middle + 1;
         else
             high = middle;
