@@ -202,8 +202,7 @@ static void add_track_programs(struct work *work)
 /* FAILED with `why`; the other outcomes are in the shard or reported. */
 static enum outcome add_item(struct work *work, const struct item *item, size_t index, struct reason *why)
 {
-    static const char over_limit[] = OVER_ITEM_MEMORY;
-    const char *verdict = guard_verdict(work->guard, index), *error = item->unusable ? item->unusable : verdict;
+    const char *error = item->unusable ? item->unusable : guard_verdict(work->guard, index);
     size_t place;
     const struct shard *finished = error ? NULL : reuse_find(work->reuse, item->key, &place);
     if (finished)
@@ -215,7 +214,7 @@ static enum outcome add_item(struct work *work, const struct item *item, size_t 
         }
         if (!work->limits.memory)
             return FAILED;
-        error = over_limit;
+        error = OVER_ITEM_MEMORY;
     }
     struct hash key;
     if (!error && midi_key(work->file.bytes, work->file.count, &work->converter, &key, why) < 0)
@@ -227,12 +226,12 @@ static enum outcome add_item(struct work *work, const struct item *item, size_t 
     if (!error && tokenize_music(work, why) < 0) {
         if (is_out_of_memory(why) && !work->limits.memory)
             return FAILED;
-        error = is_out_of_memory(why) ? over_limit : why->text;
+        error = is_out_of_memory(why) ? OVER_ITEM_MEMORY : why->text;
     }
     if (error) {
         if (!guard_told(work->guard, index))
             message(MESSAGE_WARNING, item->value, "not tokenized: %s", error);
-        if ((error == verdict || error == over_limit) && limited_items_note(work->list, item->key, why) < 0)
+        if (error_is_of_a_limit(error) && limited_items_note(work->list, item->key, why) < 0)
             return FAILED;
         return tok_shard_quarantine(&work->shard, item->key, error, why) < 0 ? FAILED : QUARANTINED;
     }

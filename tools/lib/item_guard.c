@@ -14,7 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "limited_items.h"
 #include "progress.h"
 
 /* What a child tells the parent and the next child, in shared memory. */
@@ -221,4 +220,13 @@ int guard_run(const struct guard_limits *limits, guarded_work *work, void *conte
     munmap(guard.in_hand, sizeof *guard.in_hand);
     free(guard.verdicts);
     return result;
+}
+
+int error_is_of_a_limit(const char *error)
+{
+    static const char *const errors[] = {OVER_ITEM_TIMEOUT, OVER_ITEM_MEMORY, DIED_TWICE};
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+        if (strncmp(error, errors[i], strcspn(errors[i], "%")) == 0)
+            return 1;
+    return 0;
 }

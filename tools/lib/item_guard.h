@@ -21,6 +21,13 @@ struct guard_limits {
 /* From the environment: ITEM_TIMEOUT (seconds, 60 if unset or empty) and ITEM_MEMORY (bytes with K, M or G, none if unset). 0, or -1 with `why`. */
 int guard_limits_read(struct guard_limits *limits, struct reason *why) __attribute__((warn_unused_result));
 
+/* What is wrong with an item that a limit keeps out, as it is formatted. */
+#define OVER_ITEM_TIMEOUT "took more than %g s of processor time (ITEM_TIMEOUT)"
+#define OVER_ITEM_MEMORY "needs more memory than ITEM_MEMORY allows"
+#define DIED_TWICE "the program died of it twice (%s)"
+/* Whether this error of an item in a shard is one of these: under other limits, or on another machine, it may have another outcome. */
+int error_is_of_a_limit(const char *error);
+
 struct guard;
 
 /* For the worker: `count` items from `first` are in hand from now on (until the next call; none with count 0). */

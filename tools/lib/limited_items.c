@@ -131,12 +131,3 @@ int limited_items_note(const char *list, struct hash key, struct reason *why)
     free(path);
     return result;
 }
-
-int error_is_of_a_limit(const char *error)
-{
-    static const char *const errors[] = {OVER_ITEM_TIMEOUT, OVER_ITEM_MEMORY, DIED_TWICE};
-    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
-        if (strncmp(error, errors[i], strcspn(errors[i], "%")) == 0)
-            return 1;
-    return 0;
-}

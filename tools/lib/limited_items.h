@@ -22,12 +22,5 @@ void limited_items_close(struct limited_items *limited); /* NULL is allowed */
 int limited_key_is(struct hash listed, struct hash key);
 /* Notes that the item `key` of the list at this path was kept out by the present limits. */
 int limited_items_note(const char *list, struct hash key, struct reason *why) __attribute__((warn_unused_result));
-/* Whether this error of an item in a shard is of a limit: other limits, or another machine, may have another outcome. */
-int error_is_of_a_limit(const char *error);
-
-/* The errors of that kind, as they are formatted. */
-#define OVER_ITEM_TIMEOUT "took more than %g s of processor time (ITEM_TIMEOUT)"
-#define OVER_ITEM_MEMORY "needs more memory than ITEM_MEMORY allows"
-#define DIED_TWICE "the program died of it twice (%s)"
 
 #endif

@@ -10,7 +10,7 @@
 
 #include "atomic_file.h"
 #include "hash.h"
-#include "limited_items.h"
+#include "item_guard.h"
 #include "shard.h"
 #include "work_files.h"
 
