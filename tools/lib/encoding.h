@@ -30,7 +30,7 @@ int encoding_grow(struct encoding *encoding, size_t ids);
 /* Makes room for `ids`. 0, or -1 with the encoding's `why`. */
 static inline int encoding_room(struct encoding *encoding, size_t ids)
 {
-    return encoding->room >= ids && encoding->out->count <= encoding->room - ids ? 0 : encoding_grow(encoding, ids);
+    return encoding->out->count + ids <= encoding->room ? 0 : encoding_grow(encoding, ids);
 }
 
 /* Writes an id where there is room. */

@@ -121,7 +121,6 @@ static int place_controls(struct midi_track_reading *track, size_t first)
     return 0;
 }
 
-
 int midi_place(struct midi_track_reading *track)
 {
     struct midi_file *file = track->file;

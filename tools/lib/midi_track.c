@@ -42,7 +42,7 @@ static uint16_t keep_track(struct midi_track_reading *track, unsigned channel)
     return index;
 }
 
-/* `open`: the file's. There is room: see midi_track_read. */
+/* `open`: the file's, which the caller keeps at hand: behind the track it would be loaded anew for every note. There is room: see midi_track_read. */
 static inline void start_note(struct midi_track_reading *track, struct midi_open_note *open, unsigned channel, uint8_t pitch, uint8_t velocity, int32_t time)
 {
     uint16_t index = track->now[channel] != NO_TRACK ? track->now[channel] : keep_track(track, channel);
@@ -65,6 +65,21 @@ static inline void end_note(struct midi_track_reading *track, struct midi_open_n
     open[note].end = time;
     track->tracks[open[note].track].notes++;
     sounding->first = note == sounding->last ? NOBODY : track->file->open_next[note];
+}
+
+/* A note-on of velocity 0 ends a note. */
+static inline int starts_note(uint8_t status, const uint8_t *data)
+{
+    return status >> 4 == 0x9 && data[1] > 0;
+}
+
+/* A note-on or note-off. */
+static inline void take_note(struct midi_track_reading *track, struct midi_open_note *open, uint8_t status, const uint8_t *data, int32_t time)
+{
+    if (starts_note(status, data))
+        start_note(track, open, status & 15, data[0], data[1], time);
+    else
+        end_note(track, open, status & 15, data[0], time);
 }
 
 /* Where a controller or pitch bend belongs. It keeps its channel's track, even one without notes. */
@@ -120,7 +135,7 @@ static int change_control(struct midi_track_reading *track, uint16_t index, cons
 static int add_to_endings(struct midi_track_reading *track, uint8_t status, const uint8_t *data, int32_t time)
 {
     unsigned channel = status & 15;
-    if (status >> 4 == 0x9 && data[1] > 0)
+    if (starts_note(status, data))
         return note_endings_start(track->endings, channel, data[0], data[1], time, track->reading->why);
     return note_endings_end(track->endings, channel, track->program[channel], data[0], time, track->reading->why);
 }
@@ -136,10 +151,7 @@ static int channel_event(struct midi_track_reading *track, uint8_t status, const
             return midi_damaged(track->reading, data, "a note's pitch or velocity is above 127");
         if (track->endings && add_to_endings(track, status, data, time) < 0)
             return -1;
-        if (status >> 4 == 0x9 && data[1] > 0)
-            start_note(track, track->file->open, channel, data[0], data[1], time);
-        else
-            end_note(track, track->file->open, channel, data[0], time);
+        take_note(track, track->file->open, status, data, time);
         return 0;
     case 0xb:
         if ((data[0] | data[1]) > 127)
@@ -293,14 +305,12 @@ static const uint8_t *read_common_events(struct midi_track_reading *track, const
         uint8_t status = running;
         if (*data >= 0x80)
             status = *data++;
-        const unsigned channel = status & 15, kind = status >> 4;
+        const unsigned kind = status >> 4;
         if (time + delta > INT32_MAX || (data[0] | data[1]) >= 0x80)
             break;
-        if (kind == 0x9 && data[1] > 0)
-            start_note(track, open, channel, data[0], data[1], (int32_t)(time + delta));
-        else if (kind == 0x8 || kind == 0x9)
-            end_note(track, open, channel, data[0], (int32_t)(time + delta));
-        else if (kind != 0xa && ((kind != 0xb && kind != 0xe) || wanted || track->now[channel] == NO_TRACK))
+        if (kind == 0x8 || kind == 0x9)
+            take_note(track, open, status, data, (int32_t)(time + delta));
+        else if (kind != 0xa && ((kind != 0xb && kind != 0xe) || wanted || track->now[status & 15] == NO_TRACK))
             break;
         time += delta;
         running = status;

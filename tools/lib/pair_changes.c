@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "grow.h"
-#include "hash_set.h"
 #include "item_list.h"
 #include "pair_list.h"
 #include "whole_file.h"
