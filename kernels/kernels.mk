@@ -2,7 +2,7 @@
 # Multiply and add become one FMA where the set has it. They are optimized in every build: a test suite on unoptimized ones would take an hour.
 $(B)/kernels/cpu/%.o: OBJECT_CFLAGS += -O2 -ffp-contract=fast $(if $(findstring clang,$(CC)),,-fno-var-tracking-assignments)
 ifeq ($(shell uname -m),x86_64)
-$(B)/kernels/cpu/kernels_avx512.o: OBJECT_CFLAGS += -mavx512f -mfma -mprefer-vector-width=512
+$(B)/kernels/cpu/kernels_avx512.o $(B)/kernels/cpu/kernels_avx512_paired.o: OBJECT_CFLAGS += -mavx512f -mfma -mprefer-vector-width=512
 $(B)/kernels/cpu/kernels_avx2.o: OBJECT_CFLAGS += -mavx2 -mfma
 $(B)/kernels/cpu/reduced_%_avx512.o $(B)/kernels/cpu/reduced_bf16.o: OBJECT_CFLAGS += -mavx512f -mfma -mprefer-vector-width=512
 $(B)/kernels/cpu/reduced_bf16.o: OBJECT_CFLAGS += -mavx512bw -mavx512vl -mavx512bf16

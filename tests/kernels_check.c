@@ -26,7 +26,7 @@ static void report(const struct kernels *kernels, const char *what, double error
 {
     const int bad = !(error <= allowed);
     failures += bad;
-    printf("%-7s %-34s largest error %.2e, allowed %.0e%s\n", kernels->name, what, error, allowed, bad ? "  TOO LARGE" : "");
+    printf("%-13s %-34s largest error %.2e, allowed %.0e%s\n", kernels->name, what, error, allowed, bad ? "  TOO LARGE" : "");
 }
 
 static double larger(double a, double b)
@@ -41,7 +41,7 @@ struct layer { struct linear packed; float *weights, *bias; };
 static struct layer make_layer(const struct kernels *kernels, size_t inputs, size_t outputs)
 {
     const size_t wide = (outputs + kernels->panel - 1) / kernels->panel * kernels->panel;
-    struct layer layer = {{inputs, outputs, make(wide * inputs, 0), make(wide, 0)}, make(inputs * outputs, 1), make(outputs, 1)};
+    struct layer layer = {{inputs, outputs, make(wide * inputs, 0), make(wide, 0), make(wide, 0), make(wide, 0)}, make(inputs * outputs, 1), make(outputs, 1)};
     const size_t cut = outputs / 3; /* in two parts, as queries, keys and values are */
     kernels->pack(&layer.packed, layer.weights, inputs, 0, cut);
     kernels->pack(&layer.packed, layer.weights + cut * inputs, inputs, cut, outputs - cut);
@@ -53,6 +53,8 @@ static void free_layer(struct layer *layer)
 {
     free(layer->packed.weights);
     free(layer->packed.bias);
+    free(layer->packed.unscale);
+    free(layer->packed.pair_sums);
     free(layer->weights);
     free(layer->bias);
 }

@@ -7,9 +7,10 @@
  * Why not a library's matrix product: measured on one AVX-512 core, this one is as fast as oneDNN's packed one, and
  * a library may choose another order of summation for another number of rows.
  *
- * Why not Strassen's seven products for eight, with rows paired within a text: measured on Zen 5 in Winograd's form, the products alone became 8 % faster, the whole
- * 1 to 3 %, for products of half the size load and store twice as often; and an embedding's largest error grew from 2e-7 to 5e-7, or, without a way around the
- * few intermediate activations that are hundreds of times larger than the rest, to 4e-6. */
+ * Where a processor adds beside its multipliers, a third of the multiplications are saved (paired_product.h): then an element is a chain over triples of k, again in
+ * ascending order. Why not Strassen's seven products for eight: measured on Zen 5 in Winograd's form, rows paired within a text, the products became 8 % faster, the
+ * whole 1 to 3 %, and an embedding's largest error grew from 2e-7 to 5e-7 and more; products by pairs make the whole a third faster with 3e-7.
+ */
 #ifndef REPRISE_KERNELS_H
 #define REPRISE_KERNELS_H
 
@@ -22,7 +23,8 @@
 struct linear {
     size_t inputs, outputs;
     float *weights; /* [ceil(outputs / panel), inputs, panel] */
-    float *bias;    /* [outputs], filled up to whole panels */
+    float *bias;    /* [outputs], filled up to whole panels, as are */
+    float *unscale, *pair_sums; /* what `pack` notes of each output where products are made by pairs (paired_product.h) */
 };
 
 enum linear_then {
@@ -42,7 +44,7 @@ struct attention {
 };
 
 struct kernels {
-    const char *name;
+    const char *name, *set; /* the instruction set's name; with or without "_paired" (paired_product.h) */
     size_t panel; /* outputs side by side in a panel of weights */
     size_t rows;  /* rows that one pass over a panel takes: a good number of rows is a multiple */
 

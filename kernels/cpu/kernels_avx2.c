@@ -27,5 +27,6 @@ static inline float vector_largest(vector a)
 #define WIDTH 2
 #define vector_larger(a, b) ((vector)_mm256_max_ps((__m256)(a), (__m256)(b)))
 #define KERNELS_NAME avx2
+#define KERNELS_SET "avx2"
 #include "kernels_source.h"
 #endif

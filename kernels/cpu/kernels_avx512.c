@@ -13,6 +13,9 @@ typedef int32_t integers __attribute__((vector_size(64)));
 #define vector_larger(a, b) ((vector)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define vector_sum(a) _mm512_reduce_add_ps((__m512)(a))
 #define vector_largest(a) _mm512_reduce_max_ps((__m512)(a))
+#ifndef KERNELS_NAME
 #define KERNELS_NAME avx512
+#endif
+#define KERNELS_SET "avx512"
 #include "kernels_source.h"
 #endif

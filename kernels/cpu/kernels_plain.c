@@ -27,4 +27,5 @@ static inline float vector_largest(vector a)
 #define ROWS 4
 #define WIDTH 2
 #define KERNELS_NAME plain
+#define KERNELS_SET "plain"
 #include "kernels_source.h"

@@ -1,7 +1,8 @@
 /* The one source of the kernels. A file kernels_<set>.c defines, then includes this:
- *   KERNELS_NAME  the instruction set's name, as a token
+ *   KERNELS_NAME  as a token, the name by which these kernels are chosen; KERNELS_SET: the instruction set's, as a text
  *   LANES         floats in a vector register
  *   ROWS, WIDTH   the tile of a product kept in registers: ROWS rows of WIDTH vectors (ROWS at most 14)
+ *   PAIRED_ROWS   rows of the tile where linear layers multiply by pairs (paired_product.h); not defined where they do not
  *   vector_larger(a, b), vector_sum(a), vector_largest(a): lanewise maximum; a vector's sum and maximum as a float
  *   vector_low_pairs(a, b), vector_high_pairs(a, b): a0 b0 a1 b1 … of the lower halves, of the upper ones
  * Vectors are those of the compiler (GCC and clang), so arithmetic is written once. */
@@ -14,98 +15,10 @@
 #define PANEL (WIDTH * LANES)
 #include "vectors.h"
 #include "layer_norm.h"
-
-/* ---- matrix product: register tiles over packed panels ---- */
-
-/* What the products after this one will read: fetched into the second-level cache meanwhile, `step` bytes further every other k. */
-struct ahead { const char *at; size_t step; };
-
-/* One step of k for every element of the tile. Rows are addressed from every third one, as base, base + stride and base + 2 * stride: one address
- * register a row would be more than there are. */
-INLINE void multiply_step(const size_t rows, const char *const *third, size_t stride, size_t p, const float *b, vector tile[ROWS][WIDTH])
-{
-    vector panel[WIDTH];
-    UNROLL for (size_t j = 0; j < WIDTH; j++)
-        panel[j] = load(b + p * PANEL + j * LANES);
-    UNROLL for (size_t i = 0; i < rows; i++) {
-        float value;
-        memcpy(&value, third[i / 3] + i % 3 * stride + p * sizeof value, sizeof value);
-        vector x = all(value);
-        UNROLL for (size_t j = 0; j < WIDTH; j++)
-            tile[i][j] += x * panel[j];
-    }
-}
-
-/* The multiply-adds of one tile: a [rows, k] times one panel b [k, PANEL]. `rows` is a constant where this is inlined, so the tile lives in registers. */
-INLINE void multiply(const size_t rows, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead, vector tile[ROWS][WIDTH])
-{
-    enum { STEP = 4 };
-    const char *third[(ROWS + 2) / 3];
-    const size_t stride = a_stride * sizeof *a;
-    UNROLL for (size_t i = 0; i < rows; i += 3) {
-        third[i / 3] = (const char *)(a + i * a_stride);
-        __asm__("" : "+r"(third[i / 3])); /* or the compiler derives one register a row from it again */
-    }
-    size_t p = 0;
-    for (; p + STEP <= k; p += STEP) {
-        __builtin_prefetch(ahead.at, 0, 2);
-        __builtin_prefetch(ahead.at + ahead.step, 0, 2);
-        ahead.at += 2 * ahead.step;
-        UNROLL for (size_t q = 0; q < STEP; q++)
-            multiply_step(rows, third, stride, p + q, b, tile);
-    }
-    for (; p < k; p++)
-        multiply_step(rows, third, stride, p, b, tile);
-}
-
-/* What becomes of a tile: c = a b + bias, or c += a b + bias; each row times its factor, unless `factors` [rows] is NULL. */
-struct finish { const float *bias, *factors; int add; };
-
-/* One tile; `columns` of the panel's are stored. */
-INLINE void product_rows(const size_t rows, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead, const struct finish *finish, float *c,
-                         size_t c_stride, size_t columns)
-{
-    const int add = finish->add;
-    vector tile[ROWS][WIDTH];
-    UNROLL for (size_t i = 0; i < rows; i++)
-        UNROLL for (size_t j = 0; j < WIDTH; j++)
-            tile[i][j] = finish->bias ? load(finish->bias + j * LANES) : all(0);
-    multiply(rows, k, a, a_stride, b, ahead, tile);
-    if (finish->factors)
-        UNROLL for (size_t i = 0; i < rows; i++)
-            UNROLL for (size_t j = 0; j < WIDTH; j++)
-                tile[i][j] *= all(finish->factors[i]);
-    if (columns == PANEL) {
-        UNROLL for (size_t i = 0; i < rows; i++)
-            UNROLL for (size_t j = 0; j < WIDTH; j++) {
-                float *at = c + i * c_stride + j * LANES;
-                store(at, add ? load(at) + tile[i][j] : tile[i][j]);
-            }
-        return;
-    }
-    float whole[ROWS][PANEL];
-    UNROLL for (size_t i = 0; i < rows; i++)
-        UNROLL for (size_t j = 0; j < WIDTH; j++)
-            store(&whole[i][j * LANES], tile[i][j]);
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < columns; j++)
-            c[i * c_stride + j] = add ? c[i * c_stride + j] + whole[i][j] : whole[i][j];
-}
-
-static __attribute__((noinline)) void product_tile(size_t rows, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead,
-                                                   const struct finish *finish, float *c, size_t c_stride, size_t columns)
-{
-#define CASE(n) \
-    case n: \
-        if (n <= ROWS) \
-            product_rows(n <= ROWS ? n : ROWS, k, a, a_stride, b, ahead, finish, c, c_stride, columns); \
-        break;
-    switch (rows) {
-        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
-    default: break;
-    }
-#undef CASE
-}
+#include "product.h"
+#ifdef PAIRED_ROWS
+#include "paired_product.h"
+#endif
 
 /* ---- exponentials and GELU ---- */
 
@@ -149,39 +62,58 @@ static __attribute__((noinline)) void gelu_tile(size_t rows, size_t columns, flo
 
 static void pack(const struct linear *layer, const float *weights, size_t stride, size_t first, size_t outputs)
 {
-    enum { STEP = 64 }; /* so few inputs at a time that the part of a panel being filled stays in the first-level cache */
-    for (size_t begin = 0; begin < layer->inputs; begin += STEP)
-        for (size_t o = 0; o < outputs; o++) {
-            const size_t output = first + o, end = begin + STEP < layer->inputs ? begin + STEP : layer->inputs;
-            float *column = layer->weights + output / PANEL * PANEL * layer->inputs + output % PANEL;
-            for (size_t p = begin; p < end; p++)
-                column[p * PANEL] = weights[o * stride + p];
-        }
+    enum { STEP = 64, AT_ONCE = 4 * PANEL }; /* so few inputs at a time that the part of a panel being filled stays in the first-level cache, and so few outputs that they stay in the second */
+    float scales[AT_ONCE];
+    for (size_t from = 0; from < outputs; from += AT_ONCE) {
+        const size_t some = outputs - from < AT_ONCE ? outputs - from : AT_ONCE;
+        for (size_t o = 0; o < some; o++)
+            scales[o] = note_output(layer, weights + (from + o) * stride, first + from + o);
+        for (size_t begin = 0; begin < layer->inputs; begin += STEP)
+            for (size_t o = 0; o < some; o++) {
+                const size_t output = first + from + o, end = begin + STEP < layer->inputs ? begin + STEP : layer->inputs;
+                float *column = layer->weights + output / PANEL * PANEL * layer->inputs + output % PANEL;
+                for (size_t p = begin; p < end; p++)
+                    column[p * PANEL] = weights[(from + o) * stride + p] * scales[o];
+            }
+    }
 }
 
 /* Rows are shared out evenly among as few tiles as hold them: a small last tile would take longer than its rows are worth. */
-static size_t tiles_of(size_t rows)
+static size_t tiles_of(size_t rows, size_t most)
 {
-    return (rows + ROWS - 1) / ROWS;
+    return (rows + most - 1) / most;
 }
 
-static void linear(const struct linear *layer, enum linear_then then, size_t rows, const float *x, size_t x_stride, float *y, size_t y_stride)
+/* `sums` [rows]: as row_sums noted them of x. */
+static void linear_rows(const struct linear *layer, enum linear_then then, size_t rows, const float *x, size_t x_stride, const float *sums, float *y, size_t y_stride)
 {
-    const size_t panel_bytes = layer->inputs * PANEL * sizeof(float), tiles = tiles_of(rows);
+    const size_t panel_bytes = layer->inputs * PANEL * sizeof(float), tiles = tiles_of(rows, LINEAR_ROWS);
     const size_t share = panel_bytes / tiles; /* each tile fetches its share of the next panel */
     for (size_t j = 0; j < layer->outputs; j += PANEL) {
         const float *panel = layer->weights + j * layer->inputs;
         struct ahead ahead = {(const char *)panel + panel_bytes, 2 * share / layer->inputs};
-        const struct finish finish = {.bias = layer->bias + j, .add = then == LINEAR_ADD};
+        struct finish finish = {.bias = layer->bias + j, .add = then == LINEAR_ADD, .column_sums = layer->pair_sums + j, .unscale = layer->unscale + j};
         size_t columns = layer->outputs - j < PANEL ? layer->outputs - j : PANEL;
         for (size_t t = 0; t < tiles; t++) {
             const size_t i = rows * t / tiles, some = rows * (t + 1) / tiles - i;
             float *c = y + i * y_stride + j;
-            product_tile(some, layer->inputs, x + i * x_stride, x_stride, panel, ahead, &finish, c, y_stride, columns);
+            finish.row_sums = sums + i;
+            linear_tile(some, layer->inputs, x + i * x_stride, x_stride, panel, ahead, &finish, c, y_stride, columns);
             ahead.at += share;
             if (then == LINEAR_GELU)
                 gelu_tile(some, columns, c, y_stride);
         }
+    }
+}
+
+static void linear(const struct linear *layer, enum linear_then then, size_t rows, const float *x, size_t x_stride, float *y, size_t y_stride)
+{
+    enum { AT_ONCE = 1024 };
+    float sums[AT_ONCE] = {0};
+    for (size_t i = 0; i < rows; i += AT_ONCE) {
+        const size_t some = rows - i < AT_ONCE ? rows - i : AT_ONCE;
+        row_sums(some, layer->inputs, x + i * x_stride, x_stride, sums);
+        linear_rows(layer, then, some, x + i * x_stride, x_stride, sums, y + i * y_stride, y_stride);
     }
 }
 
@@ -312,7 +244,7 @@ static void attention_head(const struct attention *text, const float *queries, s
     const size_t tokens = text->tokens, head_size = text->head_size, filled = whole_panels(tokens);
     const float scale = 1 / sqrtf((float)head_size);
     const struct ahead nothing = {(const char *)keys, 0};
-    const size_t tiles = tiles_of(text->queries);
+    const size_t tiles = tiles_of(text->queries, ROWS);
     for (size_t tile = 0; tile < tiles; tile++) {
         const size_t i = text->queries * tile / tiles, some = text->queries * (tile + 1) / tiles - i;
         for (size_t t = 0; t < tokens; t += PANEL)
@@ -373,6 +305,6 @@ static void scaled_sum(size_t width, const float *a, const float *b, float facto
 #define KERNELS_TEXT(name) TEXT_OF(name)
 extern const struct kernels KERNELS_OBJECT(KERNELS_NAME);
 const struct kernels KERNELS_OBJECT(KERNELS_NAME) = {
-    .name = KERNELS_TEXT(KERNELS_NAME), .panel = PANEL, .rows = ROWS, .pack = pack, .linear = linear, .attention = attention,
+    .name = KERNELS_TEXT(KERNELS_NAME), .set = KERNELS_SET, .panel = PANEL, .rows = LINEAR_ROWS, .pack = pack, .linear = linear, .attention = attention,
     .attention_scratch = attention_scratch, .layer_norm = layer_norm, .layer_norm_of_sum = layer_norm_of_sum, .scaled_sum = scaled_sum,
 };

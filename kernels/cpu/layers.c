@@ -87,13 +87,15 @@ static size_t block_columns(const struct layers *layers, size_t block)
 /* Places a linear layer's weights and bias at *at, or only counts the floats where there is no memory yet. */
 static void place_linear(struct layers *layers, struct linear *linear, size_t inputs, size_t outputs, size_t *at)
 {
-    const size_t unit = LINE / sizeof(float), wide = whole(outputs, layers->kernels->panel), weights = whole(wide * inputs, unit);
+    const size_t unit = LINE / sizeof(float), wide = whole(outputs, layers->kernels->panel), weights = whole(wide * inputs, unit), constants = whole(wide, unit);
     *linear = (struct linear){.inputs = inputs, .outputs = outputs};
     if (layers->weights) {
         linear->weights = layers->weights + *at;
         linear->bias = linear->weights + weights;
+        linear->unscale = linear->bias + constants;
+        linear->pair_sums = linear->unscale + constants;
     }
-    *at += weights + whole(wide, unit);
+    *at += weights + 3 * constants;
 }
 
 /* In the order in which they are used: what comes next is fetched ahead. */

@@ -33,7 +33,7 @@ int reduced_choose(enum precision wanted, struct reduced *chosen)
 {
 #if defined(__x86_64__)
     const struct kernels *kernels = allowed();
-    const int wide = kernels && strcmp(kernels->name, "avx512") == 0, half = kernels && strcmp(kernels->name, "avx2") == 0;
+    const int wide = kernels && strcmp(kernels->set, "avx512") == 0, half = kernels && strcmp(kernels->set, "avx2") == 0;
     if (wanted == PRECISION_INT8 && wide && __builtin_cpu_supports("avx512vnni")) {
         *chosen = reduced_int8_avx512;
         chosen->attention = has_avx512_bf16() ? reduced_bf16.attention : kernels->attention;

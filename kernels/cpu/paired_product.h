@@ -1,0 +1,128 @@
+/* The product of linear layers where a processor adds beside its multipliers (AMD since Zen: two pipes that multiply, two others that add). Of every three
+ * inputs two are multiplied as a pair and one as usual. S. Winograd, A New Algorithm for Inner Product, IEEE Transactions on Computers C-17 (1968):
+ *   x0 w0 + x1 w1 = (x0 + w1) (x1 + w0) - x0 x1 - w0 w1.
+ * The last two products are summed once a row of x and once a row of W (pair_sum), so a pair costs one multiplication and two additions. By pairs and singles in
+ * turn, three inputs cost two multiplications and two additions, as many as both kinds of pipes do at a time: half as many again as by multiply-adds alone.
+ *
+ * What it costs in accuracy: x0 x1 and w0 w1 come into the sum and go out of it again. They do little harm while x and W are of one size, so each output's weights are
+ * scaled to 0.25 .. 0.5 (root of the mean square; by a power of two, which rounds nothing), which is what activations are of.
+ * Included by kernels_source.h. */
+
+_Static_assert(LANES == 16, "pair_sum counts in lanes; with AVX2's 16 registers of half the width, products by pairs were slower than others");
+
+/* The sum of v[3 t] v[3 t + 1] over whole triples of v [k]. */
+static float pair_sum(size_t k, const float *v)
+{
+    enum { BLOCK = 3 * LANES };
+    static const float third[LANES + 2] = {[0] = 1, [3] = 1, [6] = 1, [9] = 1, [12] = 1, [15] = 1};
+    /* The lanes of a block's three vectors that begin a pair; in the last vector, that end one, for nothing behind the row is read. */
+    const vector first = load(third), others = load(third + 1);
+    vector a = all(0), b = all(0), c = all(0);
+    size_t i = 0;
+    for (; i + BLOCK <= k; i += BLOCK) {
+        a += load(v + i) * load(v + i + 1);
+        b += load(v + i + LANES) * load(v + i + LANES + 1);
+        c += load(v + i + 2 * LANES) * load(v + i + 2 * LANES - 1);
+    }
+    float rest = 0;
+    for (; i + 3 <= k; i += 3)
+        rest += v[i] * v[i + 1];
+    return vector_sum(a * first + (b + c) * others) + rest;
+}
+
+/* The power of two that brings a row of weights [k] to 0.25 .. 0.5, within what a float holds. */
+static float pair_scale(size_t k, const float *weights)
+{
+    float squares = 0;
+    int exponent = 0;
+    size_t p = 0;
+    vector sum = all(0);
+    for (; p + LANES <= k; p += LANES)
+        sum += load(weights + p) * load(weights + p);
+    for (; p < k; p++)
+        squares += weights[p] * weights[p];
+    squares = (squares + vector_sum(sum)) / (float)k;
+    if (isfinite(squares))
+        frexpf(sqrtf(squares), &exponent);
+    return ldexpf(1, -1 - exponent);
+}
+
+/* One step over three k for every element of the tile; rows as in multiply_step. */
+INLINE void multiply_triple(const size_t rows, const char *const *third, size_t stride, size_t p, const float *b, vector tile[ROWS][WIDTH])
+{
+    vector panel[3][WIDTH];
+    UNROLL for (size_t q = 0; q < 3; q++)
+        UNROLL for (size_t j = 0; j < WIDTH; j++)
+            panel[q][j] = load(b + (p + q) * PANEL + j * LANES);
+    UNROLL for (size_t i = 0; i < rows; i++) {
+        const char *at = third[i / 3] + i % 3 * stride + p * sizeof *b;
+        const vector x0 = broadcast(at), x1 = broadcast(at + sizeof *b);
+        UNROLL for (size_t j = 0; j < WIDTH; j++)
+            tile[i][j] += (x0 + panel[1][j]) * (x1 + panel[0][j]);
+    }
+    UNROLL for (size_t i = 0; i < rows; i++) {
+        const vector x = broadcast(third[i / 3] + i % 3 * stride + (p + 2) * sizeof *b);
+        UNROLL for (size_t j = 0; j < WIDTH; j++)
+            tile[i][j] += x * panel[2][j];
+    }
+}
+
+/* One tile; `columns` of the panel's are stored. */
+INLINE void paired_rows(const size_t rows, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead, const struct finish *finish, float *c,
+                        size_t c_stride, size_t columns)
+{
+    vector tile[ROWS][WIDTH];
+    UNROLL for (size_t i = 0; i < rows; i++)
+        UNROLL for (size_t j = 0; j < WIDTH; j++)
+            tile[i][j] = -load(finish->column_sums + j * LANES) - all(finish->row_sums[i]);
+    const char *third[(ROWS + 2) / 3];
+    const size_t stride = a_stride * sizeof *a;
+    UNROLL for (size_t i = 0; i < rows; i += 3) {
+        third[i / 3] = (const char *)(a + i * a_stride);
+        __asm__("" : "+r"(third[i / 3])); /* as in multiply */
+    }
+    const size_t step = ahead.step * 3 / 2;
+    size_t p = 0;
+    for (; p + 3 <= k; p += 3, ahead.at += step) {
+        __builtin_prefetch(ahead.at, 0, 2);
+        multiply_triple(rows, third, stride, p, b, tile);
+    }
+    for (; p < k; p++)
+        multiply_step(rows, third, stride, p, b, tile);
+    UNROLL for (size_t i = 0; i < rows; i++)
+        UNROLL for (size_t j = 0; j < WIDTH; j++)
+            tile[i][j] = tile[i][j] * load(finish->unscale + j * LANES) + load(finish->bias + j * LANES);
+    store_tile(rows, finish->add, tile, c, c_stride, columns);
+}
+
+static __attribute__((noinline)) void paired_tile(size_t rows, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead, const struct finish *finish,
+                                                  float *c, size_t c_stride, size_t columns)
+{
+#define CASE(n) \
+    case n: \
+        if (n <= PAIRED_ROWS) \
+            paired_rows(n <= PAIRED_ROWS ? n : PAIRED_ROWS, k, a, a_stride, b, ahead, finish, c, c_stride, columns); \
+        break;
+    switch (rows) {
+        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
+    default: break;
+    }
+#undef CASE
+}
+
+#define LINEAR_ROWS PAIRED_ROWS
+#define linear_tile paired_tile
+
+static float note_output(const struct linear *layer, const float *weights, size_t output)
+{
+    const float scale = pair_scale(layer->inputs, weights);
+    layer->unscale[output] = 1 / scale;
+    layer->pair_sums[output] = pair_sum(layer->inputs, weights) * scale * scale;
+    return scale;
+}
+
+static void row_sums(size_t rows, size_t k, const float *x, size_t stride, float *sums)
+{
+    for (size_t i = 0; i < rows; i++)
+        sums[i] = pair_sum(k, x + i * stride);
+}

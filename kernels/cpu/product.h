@@ -1,0 +1,126 @@
+/* The product of matrices: a tile of ROWS rows and WIDTH vectors of columns stays in registers while k goes over a packed panel. Included by kernels_source.h. */
+
+/* What the products after this one will read: fetched into the second-level cache meanwhile, `step` bytes further every other k. */
+struct ahead { const char *at; size_t step; };
+
+/* The number at `at`, in all lanes. */
+INLINE vector broadcast(const char *at)
+{
+    float value;
+    memcpy(&value, at, sizeof value);
+    return all(value);
+}
+
+/* One step of k for every element of the tile. Rows are addressed from every third one, as base, base + stride and base + 2 * stride: one address
+ * register a row would be more than there are. */
+INLINE void multiply_step(const size_t rows, const char *const *third, size_t stride, size_t p, const float *b, vector tile[ROWS][WIDTH])
+{
+    vector panel[WIDTH];
+    UNROLL for (size_t j = 0; j < WIDTH; j++)
+        panel[j] = load(b + p * PANEL + j * LANES);
+    UNROLL for (size_t i = 0; i < rows; i++) {
+        const vector x = broadcast(third[i / 3] + i % 3 * stride + p * sizeof *b);
+        UNROLL for (size_t j = 0; j < WIDTH; j++)
+            tile[i][j] += x * panel[j];
+    }
+}
+
+/* The multiply-adds of one tile: a [rows, k] times one panel b [k, PANEL]. `rows` is a constant where this is inlined, so the tile lives in registers. */
+INLINE void multiply(const size_t rows, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead, vector tile[ROWS][WIDTH])
+{
+    enum { STEP = 4 };
+    const char *third[(ROWS + 2) / 3];
+    const size_t stride = a_stride * sizeof *a;
+    UNROLL for (size_t i = 0; i < rows; i += 3) {
+        third[i / 3] = (const char *)(a + i * a_stride);
+        __asm__("" : "+r"(third[i / 3])); /* or the compiler derives one register a row from it again */
+    }
+    size_t p = 0;
+    for (; p + STEP <= k; p += STEP) {
+        __builtin_prefetch(ahead.at, 0, 2);
+        __builtin_prefetch(ahead.at + ahead.step, 0, 2);
+        ahead.at += 2 * ahead.step;
+        UNROLL for (size_t q = 0; q < STEP; q++)
+            multiply_step(rows, third, stride, p + q, b, tile);
+    }
+    for (; p < k; p++)
+        multiply_step(rows, third, stride, p, b, tile);
+}
+
+/* What becomes of a tile: c = a b + bias, or c += a b + bias; each row times its factor, unless `factors` [rows] is NULL. */
+struct finish {
+    const float *bias, *factors;
+    int add;
+    const float *row_sums, *column_sums, *unscale; /* used by paired_product.h alone: [rows], [PANEL], [PANEL] */
+};
+
+/* c [rows, columns] = tile, or c += tile */
+INLINE void store_tile(const size_t rows, const int add, vector tile[ROWS][WIDTH], float *c, size_t c_stride, size_t columns)
+{
+    if (columns == PANEL) {
+        UNROLL for (size_t i = 0; i < rows; i++)
+            UNROLL for (size_t j = 0; j < WIDTH; j++) {
+                float *at = c + i * c_stride + j * LANES;
+                store(at, add ? load(at) + tile[i][j] : tile[i][j]);
+            }
+        return;
+    }
+    float whole[ROWS][PANEL];
+    UNROLL for (size_t i = 0; i < rows; i++)
+        UNROLL for (size_t j = 0; j < WIDTH; j++)
+            store(&whole[i][j * LANES], tile[i][j]);
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < columns; j++)
+            c[i * c_stride + j] = add ? c[i * c_stride + j] + whole[i][j] : whole[i][j];
+}
+
+/* One tile; `columns` of the panel's are stored. */
+INLINE void product_rows(const size_t rows, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead, const struct finish *finish, float *c,
+                         size_t c_stride, size_t columns)
+{
+    vector tile[ROWS][WIDTH];
+    UNROLL for (size_t i = 0; i < rows; i++)
+        UNROLL for (size_t j = 0; j < WIDTH; j++)
+            tile[i][j] = finish->bias ? load(finish->bias + j * LANES) : all(0);
+    multiply(rows, k, a, a_stride, b, ahead, tile);
+    if (finish->factors)
+        UNROLL for (size_t i = 0; i < rows; i++)
+            UNROLL for (size_t j = 0; j < WIDTH; j++)
+                tile[i][j] *= all(finish->factors[i]);
+    store_tile(rows, finish->add, tile, c, c_stride, columns);
+}
+
+static __attribute__((noinline)) void product_tile(size_t rows, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead,
+                                                   const struct finish *finish, float *c, size_t c_stride, size_t columns)
+{
+#define CASE(n) \
+    case n: \
+        if (n <= ROWS) \
+            product_rows(n <= ROWS ? n : ROWS, k, a, a_stride, b, ahead, finish, c, c_stride, columns); \
+        break;
+    switch (rows) {
+        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+    default: break;
+    }
+#undef CASE
+}
+
+/* ---- what a linear layer's product needs beside it; see paired_product.h, where this is otherwise ---- */
+
+#ifndef PAIRED_ROWS
+#define LINEAR_ROWS ROWS /* of a tile */
+#define linear_tile product_tile
+
+/* Notes in `layer` what the product needs to know of a row of weights. What they are multiplied by before they are packed is returned. */
+static float note_output(const struct linear *layer, const float *weights, size_t output)
+{
+    (void)layer, (void)weights, (void)output;
+    return 1;
+}
+
+/* Notes what the product needs to know of each row of x. */
+static void row_sums(size_t rows, size_t k, const float *x, size_t stride, float *sums)
+{
+    (void)rows, (void)k, (void)x, (void)stride, (void)sums;
+}
+#endif
