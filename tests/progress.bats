@@ -75,3 +75,23 @@ END
     [ -z "$output" ] || { echo "$output"; return 1; }
     check 'assert len(items) == 2 and len(errors) == 1'
 }
+
+@test "a run names twenty quarantined files and twenty texts, and counts the others; errors.jsonl has all" {
+    small_dataset 12
+    for i in {0..29}; do echo "no music $i" >"$data/midi/broken-$i.mid"; done
+    edit 'pairs += [{"midi_file": f"midi/broken-{i}.mid", "text_description": "a song"} for i in range(30)] + [{**pairs[i % 12], "text_description": " " * i} for i in range(25)]'
+    run reprise -j2 TEXT_OUTPUT=ids
+    [ "$status" -eq 0 ]
+    [ "$(grep -c ': not tokenized: ' <<<"$output")" = 20 ] || { echo "$output"; return 1; }
+    [ "$(grep -c ': not embedded: ' <<<"$output")" = 20 ] || { echo "$output"; return 1; }
+    [ "$(grep -c '^midi2tok: more are quarantined; .*errors.jsonl' <<<"$output")" = 1 ]
+    [ "$(grep -c '^text2emb: more are quarantined; .*errors.jsonl' <<<"$output")" = 1 ]
+    [[ $output == *" 30  midi: not a MIDI file"* ]]
+    check 'assert len(items) == 12 and len(errors) == 55, (len(items), len(errors))'
+
+    rm -rf "$work" "$out"
+    run reprise -j2 TEXT_OUTPUT=ids LOG_LEVEL=debug
+    [ "$(grep -c ': not tokenized: ' <<<"$output")" = 30 ] || { echo "$output"; return 1; }
+    [ "$(grep -c ': not embedded: ' <<<"$output")" = 25 ]
+    [[ $output != *"more are quarantined"* ]]
+}

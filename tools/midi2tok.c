@@ -230,7 +230,7 @@ static enum outcome add_item(struct work *work, const struct item *item, size_t 
     }
     if (error) {
         if (!guard_told(work->guard, index))
-            message(MESSAGE_WARNING, item->value, "not tokenized: %s", error);
+            progress_name_quarantined(item->value, "not tokenized: %s", error);
         if (error_is_of_a_limit(error) && limited_items_note(work->list, item->key, why) < 0)
             return FAILED;
         return tok_shard_quarantine(&work->shard, item->key, error, why) < 0 ? FAILED : QUARANTINED;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 
 #include "atomic_file.h"
 
-static const uint64_t counters_magic = 0x0432676f72507052; /* the layout below, in this byte order */
+static const uint64_t counters_magic = 0x0532676f72507052; /* the layout below, in this byte order */
 static const uint64_t terminal_pause = 100 * 1000 * 1000ULL, plain_pause = 5 * 1000 * 1000 * 1000ULL; /* nanoseconds between drawings */
 
 struct counters {
@@ -22,9 +23,10 @@ struct counters {
     uint64_t total[PROGRESS_STAGES], finished[PROGRESS_STAGES];
     double expected[PROGRESS_STAGES];
     _Atomic uint64_t done[PROGRESS_STAGES], quarantined[PROGRESS_STAGES], copied[PROGRESS_STAGES];
-    _Atomic uint64_t busy[PROGRESS_STAGES]; /* nanoseconds */
-    _Atomic uint64_t drawn;                 /* when */
-    _Atomic uint64_t latest;                /* when anything was last added */
+    _Atomic uint64_t named[PROGRESS_STAGES]; /* quarantined items that were to be named in a line */
+    _Atomic uint64_t busy[PROGRESS_STAGES];  /* nanoseconds */
+    _Atomic uint64_t drawn;                  /* when */
+    _Atomic uint64_t latest;                 /* when anything was last added */
 };
 
 static struct counters *run; /* mapped, NULL without progress */
@@ -193,6 +195,20 @@ void progress_add(struct progress_items more)
     uint64_t drawn = atomic_load(&run->drawn), pause = can_redraw() ? terminal_pause : plain_pause;
     if (time > drawn && time - drawn >= pause && atomic_compare_exchange_strong(&run->drawn, &drawn, time))
         draw(time);
+}
+
+void progress_name_quarantined(const char *path, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    uint64_t before = run && !message_shown(MESSAGE_DEBUG) ? atomic_fetch_add(&run->named[own_stage], 1) : 0;
+    if (before < QUARANTINES_NAMED)
+        message(MESSAGE_WARNING, path, "%s", text);
+    else if (before == QUARANTINES_NAMED)
+        message(MESSAGE_WARNING, NULL, "more are quarantined; from here on they are only counted, and errors.jsonl will name all (LOG_LEVEL=debug: this does too)");
 }
 
 int progress_read(const char *path, struct progress_figures *figures)

@@ -26,6 +26,11 @@ void progress_join(enum progress_stage stage);
 struct progress_items { uint64_t done, quarantined, copied; }; /* done: of which some could not be processed, and some were copied from finished shards */
 void progress_add(struct progress_items more);
 
+/* Names a quarantined item in a warning, as message() does. Of a run and stage so many are named, then one line says that the others are only counted, for a
+ * thousand broken files must not drive everything else off the terminal. LOG_LEVEL=debug, or no run's counters: all are named. */
+enum { QUARANTINES_NAMED = 20 };
+void progress_name_quarantined(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* This run's figures, for stats. 0, or -1 if there are none. */
 struct progress_figures {
     double started, wall_seconds;                                 /* seconds since 1970; seconds since the start */

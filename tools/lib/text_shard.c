@@ -76,7 +76,7 @@ static int add_items(struct text_shard *shard, const struct text_shard_maker *ma
             return -1;
         /* What the guard keeps is how far it has been told, which says nothing where shards are read side by side. */
         if (result > 0 && (maker->in_hand || !guard_told(maker->guard, shard->first + i)))
-            message(MESSAGE_WARNING, shard->in, "line %zu: not embedded: %s", i + 1, why->text);
+            progress_name_quarantined(shard->in, "line %zu: not embedded: %s", i + 1, why->text);
         quarantined += result > 0;
         copied += shard->finished[i].shard != NULL;
         add_record(&shard->records, &shard->list.items[i], result > 0 ? why->text : NULL);
