@@ -71,6 +71,21 @@ assert stats["midi_files_processed"] == 5 and stats["checkpoint_info"]["midi_fil
     others_are_right '{2}'
 }
 
+@test "notes of what a limit kept out that cannot be read are not taken for none: make names them, and goes on once they can" {
+    truncate -s 150M "$(echo "$data/midi/02"-*)"
+    reprise ITEM_MEMORY=100M >/dev/null 2>&1
+    mv "$work/plan/limited" "$BATS_TEST_TMPDIR/notes"
+    mkdir "$work/plan/limited"
+    run reprise ITEM_MEMORY=0
+    [ "$status" -ne 0 ]
+    [[ $output == *"$work/plan/limited: not a regular file (a folder)"* ]] || { echo "$output"; return 1; }
+    rmdir "$work/plan/limited"
+    mv "$BATS_TEST_TMPDIR/notes" "$work/plan/limited"
+    run reprise ITEM_MEMORY=0
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    others_are_right 'set()'
+}
+
 @test "what a limit kept out is not taken from the cache: the limits of others are not one's own" {
     export USE_CACHE=1 CACHE_DIR=$BATS_TEST_TMPDIR/cache
     truncate -s 150M "$(echo "$data/midi/02"-*)"

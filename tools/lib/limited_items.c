@@ -1,5 +1,6 @@
 #include "limited_items.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -65,7 +66,11 @@ struct limited_items *limited_items_open(const char *lists, struct reason *why)
         result = fail(why, "out of memory");
     if (result == 0) {
         limited->limits = limits;
-        if (whole_file_read(path, &file, NULL) == 0 && load(limited, &file) < 0)
+        struct reason inner;
+        errno = 0;
+        if (whole_file_read(path, &file, &inner) < 0)
+            result = errno == ENOENT ? 0 : fail(why, "%s: %s", path, inner.text);
+        else if (load(limited, &file) < 0)
             result = fail(why, "out of memory");
         free(path);
     }

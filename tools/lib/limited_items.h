@@ -12,7 +12,8 @@
 
 struct limited_items;
 
-/* What is noted in the folder of the lists, for the limits in the environment. NULL with `why`: no memory, or the limits are none (item_guard.h); lines that are damaged count as not there. */
+/* What is noted in the folder of the lists, for the limits in the environment. NULL with `why`: no memory, the limits are none (item_guard.h), or the notes are there and cannot be read:
+ * taken for none, items that a limit kept out would stay out under every other. Lines that are damaged count as not there. */
 struct limited_items *limited_items_open(const char *lists, struct reason *why) __attribute__((warn_unused_result));
 /* The key, under the present limits, of an item with the contents' key `key`. */
 struct hash limited_items_key(const struct limited_items *limited, struct hash key);
