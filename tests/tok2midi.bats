@@ -98,6 +98,9 @@ refused() {
     "$programs/tok2midi" --item 1 data.json song.mid && gives REMI song.mid
     "$programs/tok2midi" --item 1 lines.jsonl song.mid && gives REMI song.mid
     refused "no item 2: it holds 2, counted from 0" --item 2 data.json
+    refused "a list of items: which one, from 0, must be said (--item)" data.json
+    printf '{"last_processed_idx":0,"processed_data":[{"tokens":[4]}]}' >checkpoint.json
+    refused "a list of items: which one, from 0, must be said (--item)" checkpoint.json
     printf '{"midi_file":"%s","text":"A text."}\n' "$golden/none.mid" "$golden/song.mid" >pairs.jsonl
     LOG_LEVEL=critical "$programs/plan" --tok "$programs/midi2tok" --emb "$programs/midi2tok" --piece "$programs/midi2tok" pairs.jsonl work
     cp work/plan/*.midi list.midi

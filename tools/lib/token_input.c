@@ -271,6 +271,18 @@ static int read_list_item(struct json_stream *stream, size_t item, struct token_
     }
 }
 
+/* Whether this is a dataset, a checkpoint or another list of objects. */
+static int holds_items(const char *path)
+{
+    struct json_stream stream;
+    if (json_stream_open(&stream, path, NULL) < 0)
+        return 0;
+    int in_list = find_list(&stream, NULL) > 0 || json_peek(&stream) == '[';
+    int result = in_list && json_expect(&stream, '[', NULL) == 0 && json_peek(&stream) == '{';
+    json_stream_close(&stream);
+    return result;
+}
+
 int token_input_read(const char *path, size_t item, struct token_input *file, struct reason *why)
 {
     if (ends_with(path, ".tok"))
@@ -292,6 +304,8 @@ int token_input_read(const char *path, size_t item, struct token_input *file, st
     if (result == 0)
         result = token_input_read_text((const char *)bytes.bytes, bytes.count, file, why);
     whole_file_free(&bytes);
+    if (result < 0 && !is_out_of_memory(why) && holds_items(path))
+        return fail(why, "a list of items: which one, from 0, must be said (--item)");
     return result;
 }
 
