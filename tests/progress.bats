@@ -95,3 +95,22 @@ END
     [ "$(grep -c ': not embedded: ' <<<"$output")" = 25 ]
     [[ $output != *"more are quarantined"* ]]
 }
+
+@test "the estimate counts the time in which nothing was tokenized or embedded: a run that was busy for a tenth of its time takes ten times what its speed says" {
+    small_dataset 6
+    reprise >/dev/null 2>&1
+    local list
+    list=$(ls "$work"/plan/*.midi | head -1)
+    python3 - "$work/progress" <<'END'
+import struct, sys, time
+path = sys.argv[1]
+file = bytearray(open(path, "rb").read())
+# progress.c: magic, started; two stages each of total, finished, expected, done, quarantined, copied, named, busy; drawn, latest
+second = 10**9
+struct.pack_into("=Q2Q2Q2d2Q2Q2Q2Q2QQQ", file, 8, time.time_ns() - 100 * second, 1000, 0, 0, 0, 0, 0, 100, 0, 0, 0, 0, 0, 0, 0, 10 * second, 0, 0, 0)
+open(path, "wb").write(file)
+END
+    run env PROGRESS_FILE="$work/progress" "$programs/midi2tok" "$list" "$BATS_TEST_TMPDIR/again.tok"
+    # 900 files at 10 a second, ten times over
+    [[ $output =~ ^reprise:\ midi\ 10[0-9]/1000\ 10/s\ .*ETA\ 1[45]m ]] || { echo "$output"; return 1; }
+}

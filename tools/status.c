@@ -237,6 +237,8 @@ static void print_estimate(const struct view *view, int current)
             seconds += (double)left[stage] / speed;
         known = known && (left[stage] == 0 || speed > 0);
     }
+    if (view->build && view->has_run)
+        seconds *= progress_stretch(&view->run);
     char time[AMOUNT];
     printf("%-11s ", "to finish");
     if (current)

@@ -119,11 +119,23 @@ static int add_duration(char *out, size_t room, double seconds)
     return snprintf(out, room, "%ldh%02ldm", whole / 3600, whole / 60 % 60);
 }
 
-double progress_speed(const struct progress_figures *figures, enum progress_stage stage)
+static double busy_in_all(const struct progress_figures *figures)
 {
     double busy = 0;
     for (int i = 0; i < PROGRESS_STAGES; i++)
         busy += figures->busy_seconds[i];
+    return busy;
+}
+
+double progress_stretch(const struct progress_figures *figures)
+{
+    const double busy = busy_in_all(figures);
+    return busy > 0 && figures->wall_seconds > busy ? figures->wall_seconds / busy : 1;
+}
+
+double progress_speed(const struct progress_figures *figures, enum progress_stage stage)
+{
+    const double busy = busy_in_all(figures);
     if (figures->done[stage] <= figures->copied[stage] || figures->busy_seconds[stage] <= 0 || figures->wall_seconds <= 0)
         return 0;
     double at_work = busy > figures->wall_seconds ? busy / figures->wall_seconds : 1;
@@ -135,7 +147,7 @@ static int format_line(char *line, size_t room, const struct progress_figures *f
 {
     static const char *const names[PROGRESS_STAGES] = {"midi", "text"};
     int used = 0, known = 1;
-    double remaining = 0; /* seconds */
+    double remaining = 0; /* seconds, of work */
     for (int stage = 0; stage < PROGRESS_STAGES; stage++) {
         uint64_t done = figures->finished[stage] + figures->done[stage], total = figures->total[stage];
         double speed = progress_speed(figures, (enum progress_stage)stage);
@@ -149,7 +161,7 @@ static int format_line(char *line, size_t room, const struct progress_figures *f
         known = known && (done >= total || speed > 0);
     }
     used += snprintf(line + used, room - (size_t)used, "  ETA ");
-    used += known ? add_duration(line + used, room - (size_t)used, remaining) : snprintf(line + used, room - (size_t)used, "--");
+    used += known ? add_duration(line + used, room - (size_t)used, remaining * progress_stretch(figures)) : snprintf(line + used, room - (size_t)used, "--");
     return used;
 }
 

@@ -46,6 +46,10 @@ int progress_read(const char *path, struct progress_figures *figures); /* -1: er
 /* Items a second that the whole run makes while it is busy with a stage: one process's speed times the processes at work on average. Copied items count for nothing. 0: none done yet. */
 double progress_speed(const struct progress_figures *figures, enum progress_stage stage);
 
+/* How many times longer the run takes than its stages are busy: programs start, pieces are put together, others use the machine. What remains by the speeds takes so many
+ * times longer too. 1 or more. */
+double progress_stretch(const struct progress_figures *figures);
+
 /* What erases the live line, to be written in front of anything that goes to stderr; "" where there is no live line. */
 const char *progress_eraser(void);
 
