@@ -10,9 +10,10 @@ TOK_DIR = $(WORK_DIR)/tok/$(TOK_SIGNATURE)
 EMB_DIR = $(WORK_DIR)/emb/$(EMB_SIGNATURE)
 OUTPUT_FILES := processed_data.json errors.jsonl processing_stats.json
 
-# The settings whose values are recorded, with what depends on them (tokens, embeddings, or the plan itself): `make why` compares them by name.
+# The settings whose values are recorded, with what depends on them (tokens, embeddings, what a limit kept out, or the plan itself): `make why` compares them by name.
 RECORDED := $(addprefix tok:,TOKENIZER TOKENIZER_CONFIG LENIENT) \
   $(addprefix emb:,MODEL PRECISION POOLING NORMALIZE PROMPT TRUNCATE_DIM TEXT_OUTPUT EMBEDDING_TYPE KERNELS) \
+  $(addprefix limits:,ITEM_TIMEOUT ITEM_MEMORY) \
   $(addprefix plan:,INPUT BATCH_SIZE CHECKPOINT_INTERVAL MIDI_FIELD TEXT_FIELD OUTPUT_DIR)
 
 # plan's makefile holds the pieces, what each is made of, and the two signatures. Every make plans anew, before anything else, and has a

@@ -172,3 +172,15 @@ has_line() {
     [[ $output == *"plan: $data/pairs.json: line "* ]]
     [[ $output != *"Nothing would"* ]]
 }
+
+@test "a file that a limit kept out and that is tried again under another is not simply called changed" {
+    truncate -s 150M "$data/${song[3]}"
+    reprise ITEM_MEMORY=100M >/dev/null 2>&1
+    ask ITEM_MEMORY=0
+    has_line "ITEM_MEMORY: 100M → 0: what a limit kept out is tried again"
+    has_line "${song[3]}: file changed, or tried again under other limits"
+    ask ITEM_MEMORY=0 FILE="${song[3]}"
+    has_line "  tokens     to be made: file changed, or tried again under other limits"
+    ask ITEM_MEMORY=100M
+    [ "$output" = "Nothing would be done: $out holds what it should." ]
+}

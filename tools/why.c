@@ -76,10 +76,12 @@ static void explain_settings(const struct question *question)
         explain_stage(question, "piece", "form of the outputs");
     for (size_t i = 0; i < now->setting_count; i++) {
         const struct plan_setting *setting = &now->settings[i];
-        const char *before = strcmp(setting->scope, "plan") == 0 ? plan_record_setting(then, "plan", setting->name) : NULL;
+        const int limit = strcmp(setting->scope, "limits") == 0;
+        const char *before = limit || strcmp(setting->scope, "plan") == 0 ? plan_record_setting(then, setting->scope, setting->name) : NULL;
         if (before && strcmp(before, setting->value) != 0)
             print_line("%s: %s → %s%s", setting->name, *before ? before : "(default)", *setting->value ? setting->value : "(default)",
-                   strcmp(setting->name, "BATCH_SIZE") == 0 || strcmp(setting->name, "CHECKPOINT_INTERVAL") == 0 ? ": shards are cut anew" : "");
+                   limit ? ": what a limit kept out is tried again"
+                   : strcmp(setting->name, "BATCH_SIZE") == 0 || strcmp(setting->name, "CHECKPOINT_INTERVAL") == 0 ? ": shards are cut anew" : "");
     }
 }
 
@@ -164,13 +166,25 @@ static const char *words_of(int changes)
     }
 }
 
-static size_t explain_pairs(const struct seen_pairs *pairs, size_t shown)
+/* An item that a limit kept out has another key under other limits (limited_items.h), as one whose contents changed. */
+static const char *but_perhaps(const struct question *question, int changes)
+{
+    for (size_t i = 0; changes & (PAIR_MIDI | PAIR_TEXT) && i < question->now.setting_count; i++) {
+        const struct plan_setting *setting = &question->now.settings[i];
+        const char *before = strcmp(setting->scope, "limits") == 0 ? plan_record_setting(&question->then, "limits", setting->name) : NULL;
+        if (before && strcmp(before, setting->value) != 0)
+            return ", or tried again under other limits";
+    }
+    return "";
+}
+
+static size_t explain_pairs(const struct question *question, const struct seen_pairs *pairs, size_t shown)
 {
     size_t changed = 0;
     for (size_t i = 0; i < pairs->count; i++) {
         const struct seen_pair *pair = &pairs->list[i];
         if (pair->changes && shown + changed++ < SHOWN_PAIRS)
-            print_line("%s: %s", seen_name(pairs, pair), words_of(pair->changes));
+            print_line("%s: %s%s", seen_name(pairs, pair), words_of(pair->changes), but_perhaps(question, pair->changes));
     }
     return changed;
 }
@@ -219,8 +233,8 @@ static int explain_all(struct question *question, struct reason *why)
             explain_settings(question);
             if (pair_changes_find(question->work, &question->now, &question->then, 0, &question->changes, why) < 0)
                 return -1;
-            size_t changed = explain_pairs(&question->changes.now, 0);
-            changed += explain_pairs(&question->changes.then, changed);
+            size_t changed = explain_pairs(question, &question->changes.now, 0);
+            changed += explain_pairs(question, &question->changes.then, changed);
             if (changed > SHOWN_PAIRS)
                 print_line("… and %zu more pairs", changed - SHOWN_PAIRS);
         }
@@ -262,9 +276,10 @@ static void print_reason(const struct question *question, const struct seen_pair
     else if (strcmp(before, now) != 0)
         print_line("  %-10s to be made: other settings", stage);
     else if (own)
-        print_line("  %-10s to be made: %s", stage, words_of(own));
+        print_line("  %-10s to be made: %s%s", stage, words_of(own), but_perhaps(question, own));
     else if (neighbour)
-        print_line("  %-10s to be copied into a new shard, because of %s: %s", stage, seen_name(&question->changes.now, neighbour), words_of(neighbour->changes));
+        print_line("  %-10s to be copied into a new shard, because of %s: %s%s", stage, seen_name(&question->changes.now, neighbour), words_of(neighbour->changes),
+                   but_perhaps(question, neighbour->changes));
     else
         print_line("  %-10s to be copied into a new shard: shards are cut anew around it", stage);
 }
@@ -304,7 +319,8 @@ static int explain_file(struct question *question, struct reason *why)
         if (!is_asked(seen_name(&changes->now, pair), question->file))
             continue;
         found++;
-        print_line("%s: %s", seen_name(&changes->now, pair), question->has_then ? words_of(pair->changes) : "no completed build is known");
+        print_line("%s: %s%s", seen_name(&changes->now, pair), question->has_then ? words_of(pair->changes) : "no completed build is known",
+                   but_perhaps(question, pair->changes));
         if (explain_result(question, pair, SHARD_OF_MIDI, why) < 0 || explain_result(question, pair, SHARD_OF_TEXT, why) < 0)
             return -1;
         print_line("  %-10s %s", "outputs", question->current ? "complete and current" : "to be put together");
