@@ -47,6 +47,12 @@ static float pair_scale(size_t k, const float *weights)
     return ldexpf(1, -1 - exponent);
 }
 
+/* sum += a b, in the register where the sum is: clang would rather overwrite a factor and move the tile about. */
+INLINE void multiply_add(vector *sum, vector a, vector b)
+{
+    __asm__("vfmadd231ps %2, %1, %0" : "+v"(*sum) : "v"(a), "v"(b));
+}
+
 /* One step over three k for every element of the tile; rows as in multiply_step. */
 INLINE void multiply_triple(const size_t rows, const char *const *third, size_t stride, size_t p, const float *b, vector tile[ROWS][WIDTH])
 {
@@ -58,12 +64,12 @@ INLINE void multiply_triple(const size_t rows, const char *const *third, size_t 
         const char *at = third[i / 3] + i % 3 * stride + p * sizeof *b;
         const vector x0 = broadcast(at), x1 = broadcast(at + sizeof *b);
         UNROLL for (size_t j = 0; j < WIDTH; j++)
-            tile[i][j] += (x0 + panel[1][j]) * (x1 + panel[0][j]);
+            multiply_add(&tile[i][j], x0 + panel[1][j], x1 + panel[0][j]);
     }
     UNROLL for (size_t i = 0; i < rows; i++) {
         const vector x = broadcast(third[i / 3] + i % 3 * stride + (p + 2) * sizeof *b);
         UNROLL for (size_t j = 0; j < WIDTH; j++)
-            tile[i][j] += x * panel[2][j];
+            multiply_add(&tile[i][j], x, panel[2][j]);
     }
 }
 
