@@ -40,6 +40,7 @@ static void drop_graphs(struct slot *slot)
     for (int i = 0; i < slot->graphs; i++)
         if (slot->graph[i].exec)
             (void)cudaGraphExecDestroy(slot->graph[i].exec);
+    memset(slot->graph, 0, sizeof slot->graph); /* or find_graph would destroy them again */
     slot->graphs = slot->next_graph = 0;
 }
 
