@@ -191,7 +191,13 @@ static int create_slot(struct slot *slot, struct reason *why)
     return 0;
 }
 
-enum { PRODUCT_ROWS = 8192 }; /* for which the algorithms are chosen; always the same, so that the choice is */
+/* Rows for which the algorithms of the products are chosen: about what a batch has. Of the model alone, so that the choice is always the same. */
+static int product_rows(const struct cuda_model *model)
+{
+    enum { TEXTS = 32, LEAST = 8192, MOST = 16384 };
+    const size_t rows = TEXTS * model->max_tokens;
+    return rows < LEAST ? LEAST : rows < MOST ? size_class((int)rows) : MOST;
+}
 
 static int start(struct cuda_encoder *encoder, const struct cuda_model *model, const struct cuda_settings *settings, struct reason *why)
 {
@@ -212,7 +218,7 @@ static int start(struct cuda_encoder *encoder, const struct cuda_model *model, c
     for (int i = 0; i < CUDA_SLOTS; i++)
         TRY(create_slot(&encoder->slot[i], why));
     TRY(weights_upload(&encoder->forward.weights, model, encoder->forward.element, encoder->compute, why));
-    return open_products(encoder, PRODUCT_ROWS, why);
+    return open_products(encoder, product_rows(model), why);
 }
 
 static void destroy_slot(struct slot *slot)
