@@ -201,7 +201,7 @@ static void check_attention(enum element element, int tensor_cores)
 
 static void check_pool_batch(enum element element, const struct ragged *ragged, struct poolings poolings, struct errors *errors)
 {
-    const int hidden = 96;
+    const int hidden = 160; /* more than a block has threads */
     const size_t count = (size_t)ragged->packing.tokens * (size_t)hidden, row = (size_t)poolings.count * (size_t)hidden, room = (size_t)ragged->launch.texts * row;
     float *states = random_values(element, count, 1), *expected = calloc(room, sizeof *expected);
     void *device = device_elements(element, states, count);
