@@ -19,7 +19,7 @@ struct slot {
     void *image_host, *image;             /* what the batch is (packing.h) */
     float *embeddings_host;               /* [text_room, width] */
     struct embeddings embeddings;         /* [text_room, widest] each */
-    cudaEvent_t arrived, computed, ready; /* the image on the device; the embeddings there; the embeddings on the host */
+    cudaEvent_t arrived, begun, computed, ready; /* the image on the device; its forward pass begins; the embeddings there; the embeddings on the host */
     struct kept_graph graph[GRAPHS];
     int graphs, next_graph;
 };
@@ -29,6 +29,7 @@ struct cuda_encoder {
     struct table_sizes tables;
     size_t dimension;
     int graphs;
+    double busy; /* milliseconds */
     cudaStream_t in, compute, out;
     struct slot slot[CUDA_SLOTS];
 };
@@ -185,9 +186,10 @@ static void set_sizes(struct forward *forward, const struct cuda_model *model, c
 
 static int create_slot(struct slot *slot, struct reason *why)
 {
-    cudaEvent_t *events[] = {&slot->arrived, &slot->computed, &slot->ready};
-    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
-        TRY_CUDA(cudaEventCreateWithFlags(events[i], cudaEventDisableTiming | (events[i] == &slot->ready ? cudaEventBlockingSync : 0)), "making an event");
+    TRY_CUDA(cudaEventCreateWithFlags(&slot->arrived, cudaEventDisableTiming), "making an event");
+    TRY_CUDA(cudaEventCreateWithFlags(&slot->begun, cudaEventDefault), "making an event");
+    TRY_CUDA(cudaEventCreateWithFlags(&slot->computed, cudaEventDefault), "making an event");
+    TRY_CUDA(cudaEventCreateWithFlags(&slot->ready, cudaEventDisableTiming | cudaEventBlockingSync), "making an event");
     return 0;
 }
 
@@ -223,7 +225,7 @@ static int start(struct cuda_encoder *encoder, const struct cuda_model *model, c
 
 static void destroy_slot(struct slot *slot)
 {
-    cudaEvent_t events[] = {slot->arrived, slot->computed, slot->ready};
+    cudaEvent_t events[] = {slot->arrived, slot->begun, slot->computed, slot->ready};
     free_slot(slot);
     for (size_t i = 0; i < sizeof events / sizeof *events; i++)
         if (events[i])
@@ -320,6 +322,7 @@ static int encoder_begin(struct cuda_encoder *encoder, unsigned number, const st
     TRY_CUDA(cudaMemcpyAsync(slot->image, slot->image_host, packing_bytes(&slot->packing), cudaMemcpyHostToDevice, encoder->in), "copying a batch to the device");
     TRY_CUDA(cudaEventRecord(slot->arrived, encoder->in), "copying a batch to the device");
     TRY_CUDA(cudaStreamWaitEvent(encoder->compute, slot->arrived, 0), "waiting for a batch");
+    TRY_CUDA(cudaEventRecord(slot->begun, encoder->compute), "a forward pass");
     TRY(run_class(encoder, slot, why));
     TRY_CUDA(cudaEventRecord(slot->computed, encoder->compute), "a forward pass");
     TRY_CUDA(cudaStreamWaitEvent(encoder->out, slot->computed, 0), "waiting for embeddings");
@@ -336,12 +339,20 @@ static int encoder_finish(struct cuda_encoder *encoder, unsigned number, float *
     if (number >= CUDA_SLOTS || !encoder->slot[number].busy)
         return explain(why, "%s:%d: slot %u has no batch", __FILE__, __LINE__, number);
     struct slot *slot = &encoder->slot[number];
+    float milliseconds;
     slot->busy = 0;
     TRY_CUDA(cudaEventSynchronize(slot->ready), "waiting for a batch of embeddings");
+    TRY_CUDA(cudaEventElapsedTime(&milliseconds, slot->begun, slot->computed), "the time of a forward pass");
+    encoder->busy += (double)milliseconds;
     const size_t width = forward_width(&encoder->forward);
     for (size_t i = 0; i < (size_t)slot->packing.texts; i++)
         memcpy(embeddings + i * encoder->dimension, slot->embeddings_host + i * width, encoder->dimension * sizeof *embeddings);
     return 0;
+}
+
+static double encoder_busy(const struct cuda_encoder *encoder)
+{
+    return encoder->busy * 1e-3;
 }
 
 /* ---- devices ---- */
@@ -379,6 +390,6 @@ static int usable_devices(struct reason *why)
 const struct cuda_functions *reprise_cuda(int version)
 {
     static const struct cuda_functions functions = {.devices = usable_devices, .check = check_model, .facts = facts_of, .open = encoder_open, .begin = encoder_begin,
-                                                    .finish = encoder_finish, .close = encoder_close};
+                                                    .finish = encoder_finish, .busy = encoder_busy, .close = encoder_close};
     return version == REPRISE_CUDA_VERSION ? &functions : NULL;
 }
