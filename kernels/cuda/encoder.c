@@ -291,7 +291,7 @@ static int capture(struct cuda_encoder *encoder, const struct slot *slot, struct
     const int ended = check_cuda(cudaStreamEndCapture(encoder->compute, &graph), __FILE__, __LINE__, "capturing a forward pass", result == 0 ? why : NULL);
     result = result ? result : ended;
     if (result == 0)
-        result = check_cuda(cudaGraphInstantiate(&kept->exec, graph, 0), __FILE__, __LINE__, "making a graph of a forward pass", why);
+        result = check_cuda(cudaGraphInstantiateWithFlags(&kept->exec, graph, 0), __FILE__, __LINE__, "making a graph of a forward pass", why); /* so named in every CUDA */
     if (graph)
         (void)cudaGraphDestroy(graph);
     return result;

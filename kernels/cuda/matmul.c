@@ -6,7 +6,7 @@
 enum {
     WORKSPACE = 32 << 20, /* bytes: what the library advises for Hopper */
     CANDIDATES = 8,       /* algorithms that are asked for */
-    MOST_ROWS = 1 << 20,  /* up to which an algorithm is tried */
+    MOST_ROWS = 1 << 16,  /* up to which an algorithm is tried: BATCH_SIZE=128 of texts of 512 tokens; for very many it may lack the indices */
 };
 
 static cudaDataType_t data_type(enum element element)
