@@ -72,26 +72,31 @@ template <typename T, int D> struct queries {
         }
     }
 
-    /* Turns scores, of which `scale` makes powers of two, into exponentials, and what was summed up before to the new largest score. */
-    __device__ void soften(float scores[KEYS / 8][4], float scale)
+    /* Turns scores, of which `scale` makes powers of two, into exponentials, and what was summed up before to the new largest score. Columns from `count` on are left
+     * as they are, 16 at a time. */
+    __device__ void soften(float scores[KEYS / 8][4], int count, float scale)
     {
 #pragma unroll
         for (int r = 0; r < 2; r++) {
             float most = largest[r];
 #pragma unroll
             for (int n = 0; n < KEYS / 8; n++)
-                most = fmaxf(most, fmaxf(scores[n][2 * r], scores[n][2 * r + 1]));
+                if (n / 2 * 16 < count)
+                    most = fmaxf(most, fmaxf(scores[n][2 * r], scores[n][2 * r + 1]));
             most = fmaxf(most, __shfl_xor_sync(WHOLE_WARP, most, 1));
             most = fmaxf(most, __shfl_xor_sync(WHOLE_WARP, most, 2));
             const float factor = fast_power_of_two((largest[r] - most) * scale), most_power = most * scale;
             float sum = 0;
 #pragma unroll
-            for (int n = 0; n < KEYS / 8; n++)
+            for (int n = 0; n < KEYS / 8; n++) {
+                if (n / 2 * 16 >= count)
+                    continue;
 #pragma unroll
                 for (int j = 2 * r; j < 2 * r + 2; j++) {
                     scores[n][j] = fast_power_of_two(fmaf(scores[n][j], scale, -most_power));
                     sum += scores[n][j];
                 }
+            }
             largest[r] = most;
             exponentials[r] = exponentials[r] * factor + sum;
 #pragma unroll
@@ -198,7 +203,7 @@ static __global__ void __launch_bounds__(THREADS) attention_kernel(batch batch, 
             copies_end(); /* an empty group, so that the count of those on their way stays */
         if (busy) {
             finish_scores(scores, scale, distance_bias, query, key, tile.tokens);
-            queries.soften(scores, scale);
+            queries.soften(scores, left, scale);
         }
         copies_arrived<1>(); /* the values; the next keys may be on their way */
         __syncthreads();
