@@ -377,7 +377,7 @@ static int usable_devices(struct reason *why)
         if (facts_of(i, &facts, why) != 0)
             return 0;
         if (10 * facts.major + facts.minor < cuda_least_capability()) {
-            explain(why, "device %d, %s, is of compute capability %d.%d; this library was built for %d.%d and later", i, facts.name, facts.major, facts.minor,
+            explain(why, "device %d, %s, is of compute capability %d.%d; this library was built for %d.%d and later (CUDA_VISIBLE_DEVICES leaves devices out)", i, facts.name, facts.major, facts.minor,
                     cuda_least_capability() / 10, cuda_least_capability() % 10);
             return 0;
         }
