@@ -108,6 +108,36 @@ static void check_linear(const struct kernels *kernels)
     report(kernels, "linear: bits of a row alone", !same_bits, 0);
 }
 
+/* Numbers as trained models have them: weights of a twentieth, and in both a few that are a hundred times as large as the rest. */
+static void check_linear_outliers(const struct kernels *kernels)
+{
+    enum { ROWS_AT_ONCE = 40, INPUTS = 1000, OUTPUTS = 70 };
+    double error = 0;
+    for (int round = 0; round < 5; round++) {
+        struct layer layer = make_layer(kernels, INPUTS, OUTPUTS);
+        float *x = make(ROWS_AT_ONCE * INPUTS, 1), *y = make(ROWS_AT_ONCE * OUTPUTS, 0);
+        for (size_t i = 0; i < INPUTS * OUTPUTS; i++)
+            layer.weights[i] *= pick(0, 300) ? 0.05f : 5.0f;
+        for (size_t p = 0; p < INPUTS; p++)
+            if (!pick(0, 100))
+                for (size_t i = 0; i < ROWS_AT_ONCE; i++)
+                    x[i * INPUTS + p] *= 100;
+        kernels->pack(&layer.packed, layer.weights, INPUTS, 0, OUTPUTS);
+        kernels->linear(&layer.packed, LINEAR_STORE, ROWS_AT_ONCE, x, INPUTS, y, OUTPUTS);
+        for (size_t i = 0; i < ROWS_AT_ONCE; i++)
+            for (size_t o = 0; o < OUTPUTS; o++) {
+                double squares = 0;
+                for (size_t p = 0; p < INPUTS; p++)
+                    squares += (double)x[i * INPUTS + p] * (double)x[i * INPUTS + p] * (double)layer.weights[o * INPUTS + p] * (double)layer.weights[o * INPUTS + p];
+                error = larger(error, fabs((double)y[i * OUTPUTS + o] - reference_output(&layer, LINEAR_STORE, x + i * INPUTS, o, 0)) / sqrt(squares));
+            }
+        free(x), free(y);
+        free_layer(&layer);
+    }
+    /* Products by pairs lose a digit more to outliers than others do; a kernel that is wrong is wrong by 1e-2. */
+    report(kernels, "linear, with outliers", error, 5e-5);
+}
+
 /* ---- attention ---- */
 
 /* The context of query i in one head; bias [2 * reach - 1] is that head's, or NULL. */
@@ -258,6 +288,7 @@ int main(void)
     const struct kernels *kernels;
     for (size_t i = 0; (kernels = kernels_available(i)); i++) {
         check_linear(kernels);
+        check_linear_outliers(kernels);
         check_attention(kernels);
         check_layer_norm(kernels);
         check_sums(kernels);

@@ -5,7 +5,7 @@
  * turn, three inputs cost two multiplications and two additions, as many as both kinds of pipes do at a time: half as many again as by multiply-adds alone.
  *
  * What it costs in accuracy: x0 x1 and w0 w1 come into the sum and go out of it again. They do little harm while x and W are of one size, so each output's weights are
- * scaled to 0.25 .. 0.5 (root of the mean square; by a power of two, which rounds nothing), which is what activations are of.
+ * brought to 0.125 .. 0.25 in the mean, which is what activations are of (by a power of two, which rounds nothing).
  * Included by kernels_source.h. */
 
 _Static_assert(LANES == 16, "pair_sum counts in lanes; with AVX2's 16 registers of half the width, products by pairs were slower than others");
@@ -30,21 +30,21 @@ static float pair_sum(size_t k, const float *v)
     return vector_sum(a * first + (b + c) * others) + rest;
 }
 
-/* The power of two that brings a row of weights [k] to 0.25 .. 0.5, within what a float holds. */
+/* The power of two that brings a row of weights [k] to 0.125 .. 0.25 in the mean of their sizes, within what a float holds. Not in that of their squares, which a few large
+ * ones would rule. */
 static float pair_scale(size_t k, const float *weights)
 {
-    float squares = 0;
     int exponent = 0;
     size_t p = 0;
     vector sum = all(0);
     for (; p + LANES <= k; p += LANES)
-        sum += load(weights + p) * load(weights + p);
-    for (; p < k; p++)
-        squares += weights[p] * weights[p];
-    squares = (squares + vector_sum(sum)) / (float)k;
-    if (isfinite(squares))
-        frexpf(sqrtf(squares), &exponent);
-    return ldexpf(1, -1 - exponent);
+        sum += vector_larger(load(weights + p), -load(weights + p));
+    if (p < k)
+        sum += vector_larger(load_some(weights + p, k - p), -load_some(weights + p, k - p));
+    const float mean = vector_sum(sum) / (float)k;
+    if (isfinite(mean))
+        frexpf(mean, &exponent);
+    return ldexpf(1, -2 - (exponent < -60 ? -60 : exponent > 60 ? 60 : exponent));
 }
 
 /* sum += a b, in the register where the sum is: clang would rather overwrite a factor and move the tile about. */
