@@ -58,6 +58,8 @@ int gpu_encoder_begin(struct gpu_encoder *encoder, unsigned slot, const int32_t 
     __attribute__((warn_unused_result));
 /* Waits for a slot's batch, writes its embeddings [texts, model->dimension], and frees the slot. 0, or -1 with `why`. */
 int gpu_encoder_finish(struct gpu_encoder *encoder, unsigned slot, float *embeddings, struct reason *why) __attribute__((warn_unused_result));
+/* Seconds that the GPU was at work on the batches that are finished. */
+double gpu_encoder_busy(const struct gpu_encoder *encoder);
 void gpu_encoder_close(struct gpu_encoder *encoder); /* NULL is allowed */
 
 #endif

@@ -181,6 +181,11 @@ int gpu_encoder_finish(struct gpu_encoder *encoder, unsigned slot, float *embedd
     return encoder->functions->finish(encoder->encoder, slot, embeddings, why);
 }
 
+double gpu_encoder_busy(const struct gpu_encoder *encoder)
+{
+    return encoder->functions->busy(encoder->encoder);
+}
+
 void gpu_encoder_close(struct gpu_encoder *encoder)
 {
     if (!encoder)

@@ -137,9 +137,10 @@ END
 @test "several GPUs share the shards; a missing one is made alone" {
     emulate
     words_dataset 14
-    SHIM_DEVICES=3 run reprise_on_gpu V=1 -j4
+    SHIM_DEVICES=3 LOG_LEVEL=debug run reprise_on_gpu V=1 -j4
     [ "$status" -eq 0 ] || { echo "$output"; return 1; }
     [ "$(grep -c -- '--gpu [0-2] --part [0-2]/3' <<<"$output")" -eq 3 ]
+    [ "$(grep -cE 'the GPU was busy ([1-9][0-9]?|100) % of [0-9.]+ s' <<<"$output")" -eq 3 ] || { echo "$output"; return 1; }
     check 'assert len(items) == 14 and not errors'
     cp "$out/processed_data.json" "$BATS_TEST_TMPDIR/reference.json"
     rm -r "$out" "$work"

@@ -31,7 +31,7 @@ template <typename T, int D> static __device__ void copy_rows(T *tile, const T *
 template <typename T, int D> struct queries {
     uint32_t operand[D / 16][4];
     float sums[D / 8][4];  /* of values, each weighted by its exponential */
-    float largest[2];      /* score so far, in powers of two */
+    float largest[2];      /* score so far */
     float exponentials[2]; /* their sum, over this lane's columns */
 
     __device__ void begin(const T *tile)
@@ -72,26 +72,31 @@ template <typename T, int D> struct queries {
         }
     }
 
-    /* Turns scores into exponentials, and what was summed up before to the new largest score. */
-    __device__ void soften(float scores[KEYS / 8][4])
+    /* Turns scores, of which `scale` makes powers of two, into exponentials, and what was summed up before to the new largest score. Columns from `count` on are left
+     * as they are, 16 at a time. */
+    __device__ void soften(float scores[KEYS / 8][4], int count, float scale)
     {
 #pragma unroll
         for (int r = 0; r < 2; r++) {
             float most = largest[r];
 #pragma unroll
             for (int n = 0; n < KEYS / 8; n++)
-                most = fmaxf(most, fmaxf(scores[n][2 * r], scores[n][2 * r + 1]));
+                if (n / 2 * 16 < count)
+                    most = fmaxf(most, fmaxf(scores[n][2 * r], scores[n][2 * r + 1]));
             most = fmaxf(most, __shfl_xor_sync(WHOLE_WARP, most, 1));
             most = fmaxf(most, __shfl_xor_sync(WHOLE_WARP, most, 2));
-            const float factor = fast_power_of_two(largest[r] - most);
+            const float factor = fast_power_of_two((largest[r] - most) * scale), most_power = most * scale;
             float sum = 0;
 #pragma unroll
-            for (int n = 0; n < KEYS / 8; n++)
+            for (int n = 0; n < KEYS / 8; n++) {
+                if (n / 2 * 16 >= count)
+                    continue;
 #pragma unroll
                 for (int j = 2 * r; j < 2 * r + 2; j++) {
-                    scores[n][j] = fast_power_of_two(scores[n][j] - most);
+                    scores[n][j] = fast_power_of_two(fmaf(scores[n][j], scale, -most_power));
                     sum += scores[n][j];
                 }
+            }
             largest[r] = most;
             exponentials[r] = exponentials[r] * factor + sum;
 #pragma unroll
@@ -144,19 +149,22 @@ template <typename T, int D> struct queries {
     }
 };
 
-/* Scales scores to powers of two, adds the bias by distance, and hides what lies behind the text's end. `query`, `key`: of the first row and column. */
+/* Adds the bias by distance, and hides what lies behind the text's end. `query`, `key`: of the first row and column. In most tiles there is nothing to do. */
 static __device__ inline void finish_scores(float scores[KEYS / 8][4], float scale, const float *distance_bias, int query, int key, int tokens)
 {
     const int lane = static_cast<int>(threadIdx.x) % WARP;
+    if (!distance_bias && key + KEYS <= tokens)
+        return;
+    const float bias_scale = LOG2_E / scale; /* the bias is added to scores that are scaled later */
 #pragma unroll
     for (int n = 0; n < KEYS / 8; n++)
 #pragma unroll
         for (int j = 0; j < 4; j++) {
             const int row = query + lane / 4 + j / 2 * 8, column = key + n * 8 + lane % 4 * 2 + j % 2;
-            float score = scores[n][j] * scale;
             if (distance_bias && row < tokens && column < tokens)
-                score += distance_bias[column - row] * LOG2_E;
-            scores[n][j] = column < tokens ? score : -INFINITY;
+                scores[n][j] += distance_bias[column - row] * bias_scale;
+            if (column >= tokens)
+                scores[n][j] = -INFINITY;
         }
 }
 
@@ -195,7 +203,7 @@ static __global__ void __launch_bounds__(THREADS) attention_kernel(batch batch, 
             copies_end(); /* an empty group, so that the count of those on their way stays */
         if (busy) {
             finish_scores(scores, scale, distance_bias, query, key, tile.tokens);
-            queries.soften(scores);
+            queries.soften(scores, left, scale);
         }
         copies_arrived<1>(); /* the values; the next keys may be on their way */
         __syncthreads();

@@ -19,7 +19,7 @@ struct slot {
     void *image_host, *image;             /* what the batch is (packing.h) */
     float *embeddings_host;               /* [text_room, width] */
     struct embeddings embeddings;         /* [text_room, widest] each */
-    cudaEvent_t arrived, computed, ready; /* the image on the device; the embeddings there; the embeddings on the host */
+    cudaEvent_t arrived, begun, computed, ready; /* the image on the device; its forward pass begins; the embeddings there; the embeddings on the host */
     struct kept_graph graph[GRAPHS];
     int graphs, next_graph;
 };
@@ -29,6 +29,7 @@ struct cuda_encoder {
     struct table_sizes tables;
     size_t dimension;
     int graphs;
+    double busy; /* milliseconds */
     cudaStream_t in, compute, out;
     struct slot slot[CUDA_SLOTS];
 };
@@ -40,6 +41,7 @@ static void drop_graphs(struct slot *slot)
     for (int i = 0; i < slot->graphs; i++)
         if (slot->graph[i].exec)
             (void)cudaGraphExecDestroy(slot->graph[i].exec);
+    memset(slot->graph, 0, sizeof slot->graph); /* or find_graph would destroy them again */
     slot->graphs = slot->next_graph = 0;
 }
 
@@ -184,13 +186,20 @@ static void set_sizes(struct forward *forward, const struct cuda_model *model, c
 
 static int create_slot(struct slot *slot, struct reason *why)
 {
-    cudaEvent_t *events[] = {&slot->arrived, &slot->computed, &slot->ready};
-    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
-        TRY_CUDA(cudaEventCreateWithFlags(events[i], cudaEventDisableTiming | (events[i] == &slot->ready ? cudaEventBlockingSync : 0)), "making an event");
+    TRY_CUDA(cudaEventCreateWithFlags(&slot->arrived, cudaEventDisableTiming), "making an event");
+    TRY_CUDA(cudaEventCreateWithFlags(&slot->begun, cudaEventDefault), "making an event");
+    TRY_CUDA(cudaEventCreateWithFlags(&slot->computed, cudaEventDefault), "making an event");
+    TRY_CUDA(cudaEventCreateWithFlags(&slot->ready, cudaEventDisableTiming | cudaEventBlockingSync), "making an event");
     return 0;
 }
 
-enum { PRODUCT_ROWS = 8192 }; /* for which the algorithms are chosen; always the same, so that the choice is */
+/* Rows for which the algorithms of the products are chosen: about what a batch has. Of the model alone, so that the choice is always the same. */
+static int product_rows(const struct cuda_model *model)
+{
+    enum { TEXTS = 32, LEAST = 8192, MOST = 16384 };
+    const size_t rows = TEXTS * model->max_tokens;
+    return rows < LEAST ? LEAST : rows < MOST ? size_class((int)rows) : MOST;
+}
 
 static int start(struct cuda_encoder *encoder, const struct cuda_model *model, const struct cuda_settings *settings, struct reason *why)
 {
@@ -211,12 +220,12 @@ static int start(struct cuda_encoder *encoder, const struct cuda_model *model, c
     for (int i = 0; i < CUDA_SLOTS; i++)
         TRY(create_slot(&encoder->slot[i], why));
     TRY(weights_upload(&encoder->forward.weights, model, encoder->forward.element, encoder->compute, why));
-    return open_products(encoder, PRODUCT_ROWS, why);
+    return open_products(encoder, product_rows(model), why);
 }
 
 static void destroy_slot(struct slot *slot)
 {
-    cudaEvent_t events[] = {slot->arrived, slot->computed, slot->ready};
+    cudaEvent_t events[] = {slot->arrived, slot->begun, slot->computed, slot->ready};
     free_slot(slot);
     for (size_t i = 0; i < sizeof events / sizeof *events; i++)
         if (events[i])
@@ -282,7 +291,7 @@ static int capture(struct cuda_encoder *encoder, const struct slot *slot, struct
     const int ended = check_cuda(cudaStreamEndCapture(encoder->compute, &graph), __FILE__, __LINE__, "capturing a forward pass", result == 0 ? why : NULL);
     result = result ? result : ended;
     if (result == 0)
-        result = check_cuda(cudaGraphInstantiate(&kept->exec, graph, 0), __FILE__, __LINE__, "making a graph of a forward pass", why);
+        result = check_cuda(cudaGraphInstantiateWithFlags(&kept->exec, graph, 0), __FILE__, __LINE__, "making a graph of a forward pass", why); /* so named in every CUDA */
     if (graph)
         (void)cudaGraphDestroy(graph);
     return result;
@@ -313,6 +322,7 @@ static int encoder_begin(struct cuda_encoder *encoder, unsigned number, const st
     TRY_CUDA(cudaMemcpyAsync(slot->image, slot->image_host, packing_bytes(&slot->packing), cudaMemcpyHostToDevice, encoder->in), "copying a batch to the device");
     TRY_CUDA(cudaEventRecord(slot->arrived, encoder->in), "copying a batch to the device");
     TRY_CUDA(cudaStreamWaitEvent(encoder->compute, slot->arrived, 0), "waiting for a batch");
+    TRY_CUDA(cudaEventRecord(slot->begun, encoder->compute), "a forward pass");
     TRY(run_class(encoder, slot, why));
     TRY_CUDA(cudaEventRecord(slot->computed, encoder->compute), "a forward pass");
     TRY_CUDA(cudaStreamWaitEvent(encoder->out, slot->computed, 0), "waiting for embeddings");
@@ -329,12 +339,20 @@ static int encoder_finish(struct cuda_encoder *encoder, unsigned number, float *
     if (number >= CUDA_SLOTS || !encoder->slot[number].busy)
         return explain(why, "%s:%d: slot %u has no batch", __FILE__, __LINE__, number);
     struct slot *slot = &encoder->slot[number];
+    float milliseconds;
     slot->busy = 0;
     TRY_CUDA(cudaEventSynchronize(slot->ready), "waiting for a batch of embeddings");
+    TRY_CUDA(cudaEventElapsedTime(&milliseconds, slot->begun, slot->computed), "the time of a forward pass");
+    encoder->busy += (double)milliseconds;
     const size_t width = forward_width(&encoder->forward);
     for (size_t i = 0; i < (size_t)slot->packing.texts; i++)
         memcpy(embeddings + i * encoder->dimension, slot->embeddings_host + i * width, encoder->dimension * sizeof *embeddings);
     return 0;
+}
+
+static double encoder_busy(const struct cuda_encoder *encoder)
+{
+    return encoder->busy * 1e-3;
 }
 
 /* ---- devices ---- */
@@ -359,7 +377,7 @@ static int usable_devices(struct reason *why)
         if (facts_of(i, &facts, why) != 0)
             return 0;
         if (10 * facts.major + facts.minor < cuda_least_capability()) {
-            explain(why, "device %d, %s, is of compute capability %d.%d; this library was built for %d.%d and later", i, facts.name, facts.major, facts.minor,
+            explain(why, "device %d, %s, is of compute capability %d.%d; this library was built for %d.%d and later (CUDA_VISIBLE_DEVICES leaves devices out)", i, facts.name, facts.major, facts.minor,
                     cuda_least_capability() / 10, cuda_least_capability() % 10);
             return 0;
         }
@@ -372,6 +390,6 @@ static int usable_devices(struct reason *why)
 const struct cuda_functions *reprise_cuda(int version)
 {
     static const struct cuda_functions functions = {.devices = usable_devices, .check = check_model, .facts = facts_of, .open = encoder_open, .begin = encoder_begin,
-                                                    .finish = encoder_finish, .close = encoder_close};
+                                                    .finish = encoder_finish, .busy = encoder_busy, .close = encoder_close};
     return version == REPRISE_CUDA_VERSION ? &functions : NULL;
 }

@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-enum { REPRISE_CUDA_VERSION = 1 }; /* to be raised with any change of this file */
+enum { REPRISE_CUDA_VERSION = 2 }; /* to be raised with any change of this file */
 
 enum { REPRISE_CUDA_NO_MEMORY = -2 }; /* beside 0 and -1: the device's memory does not suffice; nothing has changed */
 
@@ -85,6 +85,8 @@ struct cuda_functions {
     int (*begin)(struct cuda_encoder *encoder, unsigned slot, const struct cuda_texts *texts, struct reason *why);
     /* Waits for the slot's batch; embeddings [texts, dimension]. The slot is free afterwards. */
     int (*finish)(struct cuda_encoder *encoder, unsigned slot, float *embeddings, struct reason *why);
+    /* Seconds that the device was at work on the batches that are finished. */
+    double (*busy)(const struct cuda_encoder *encoder);
     void (*close)(struct cuda_encoder *encoder); /* NULL is allowed */
 };
 

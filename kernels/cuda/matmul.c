@@ -1,8 +1,13 @@
 #include "matmul.h"
 
 #include "check.h"
+#include "packing.h"
 
-enum { WORKSPACE = 32 << 20 }; /* bytes: what the library advises for Hopper */
+enum {
+    WORKSPACE = 32 << 20, /* bytes: what the library advises for Hopper */
+    CANDIDATES = 8,       /* algorithms that are asked for */
+    MOST_ROWS = 1 << 16,  /* up to which an algorithm is tried: BATCH_SIZE=128 of texts of 512 tokens; for very many it may lack the indices */
+};
 
 static cudaDataType_t data_type(enum element element)
 {
@@ -62,20 +67,42 @@ static int describe(const struct matmul_context *context, struct matmul *matmul,
     return 0;
 }
 
+/* Whether the library allows the algorithm for so many rows, as a heuristic speaks for its own number of rows alone. */
+static int is_allowed(const struct matmul_context *context, const struct matmul *matmul, int rows, const cublasLtMatmulAlgo_t *algorithm)
+{
+    struct activation_layouts layouts;
+    cublasLtMatmulHeuristicResult_t result;
+    if (create_layouts(context, matmul, rows, &layouts, NULL) != 0)
+        return 0;
+    const cublasStatus_t status = cublasLtMatmulAlgoCheck(context->handle, matmul->description, matmul->weight_layout, layouts.x, layouts.y, layouts.y, algorithm, &result);
+    destroy_layouts(&layouts);
+    return status == CUBLAS_STATUS_SUCCESS && result.workspaceSize <= context->workspace_bytes;
+}
+
+static int is_allowed_always(const struct matmul_context *context, const struct matmul *matmul, const cublasLtMatmulAlgo_t *algorithm)
+{
+    for (int rows = CLASS_LEAST; rows <= MOST_ROWS; rows = size_class(rows + 1))
+        if (!is_allowed(context, matmul, rows, algorithm))
+            return 0;
+    return 1;
+}
+
 static int choose(const struct matmul_context *context, struct matmul *matmul, const struct activation_layouts *layouts, cublasLtMatmulPreference_t preference,
                   struct reason *why)
 {
     const uint64_t workspace = context->workspace_bytes;
     const uint32_t unsplit = CUBLASLT_REDUCTION_SCHEME_NONE;
-    cublasLtMatmulHeuristicResult_t best;
-    int found = 0;
+    cublasLtMatmulHeuristicResult_t candidates[CANDIDATES];
+    int found = 0, chosen = 0;
     TRY_CUBLAS(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace), "the workspace's size");
     TRY_CUBLAS(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &unsplit, sizeof unsplit), "a product of unsplit sums");
-    TRY_CUBLAS(cublasLtMatmulAlgoGetHeuristic(context->handle, matmul->description, matmul->weight_layout, layouts->x, layouts->y, layouts->y, preference, 1, &best,
-                                              &found), "choosing an algorithm");
+    TRY_CUBLAS(cublasLtMatmulAlgoGetHeuristic(context->handle, matmul->description, matmul->weight_layout, layouts->x, layouts->y, layouts->y, preference, CANDIDATES,
+                                              candidates, &found), "choosing an algorithm");
     if (found < 1)
         return explain(why, "%s:%d: cuBLASLt has no algorithm for a layer of %d inputs and %d outputs", __FILE__, __LINE__, matmul->inputs, matmul->outputs);
-    matmul->algorithm = best.algo;
+    while (chosen < found && !is_allowed_always(context, matmul, &candidates[chosen].algo))
+        chosen++;
+    matmul->algorithm = candidates[chosen < found ? chosen : 0].algo; /* none: the first, and matmul_run says what is wrong with it, if it comes to that */
     return 0;
 }
 
@@ -93,13 +120,28 @@ static int choose_for_rows(const struct matmul_context *context, struct matmul *
     return result;
 }
 
-int matmul_open(const struct matmul_context *context, struct matmul *matmul, int inputs, int outputs, const void *weights, const void *bias, enum matmul_then then,
+static int choose_once(struct matmul_context *context, struct matmul *matmul, int rows, enum matmul_then then, struct reason *why)
+{
+    for (int i = 0; i < context->choices; i++) {
+        const struct matmul_choice *known = &context->choice[i];
+        if (known->inputs == matmul->inputs && known->outputs == matmul->outputs && known->rows == rows && known->then == then) {
+            matmul->algorithm = known->algorithm;
+            return 0;
+        }
+    }
+    TRY(choose_for_rows(context, matmul, rows, why));
+    if (context->choices < MATMUL_CHOICES)
+        context->choice[context->choices++] = (struct matmul_choice){matmul->inputs, matmul->outputs, rows, then, matmul->algorithm};
+    return 0;
+}
+
+int matmul_open(struct matmul_context *context, struct matmul *matmul, int inputs, int outputs, const void *weights, const void *bias, enum matmul_then then,
                 int rows, struct reason *why)
 {
     *matmul = (struct matmul){.inputs = inputs, .outputs = outputs, .weights = weights};
     int result = describe(context, matmul, bias, then, why);
     if (result == 0)
-        result = choose_for_rows(context, matmul, rows, why);
+        result = choose_once(context, matmul, rows, then, why);
     if (result != 0)
         matmul_close(matmul);
     return result;

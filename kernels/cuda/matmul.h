@@ -1,8 +1,9 @@
 /* Linear layers on the device, y = x weights^T + bias, by cuBLASLt.
  *
- * Promise: one algorithm a layer, chosen when the layer is made and kept for every number of rows, and none that splits a sum over blocks. An output element is
+ * Promise: one algorithm for all layers of a shape, chosen once and kept for every number of rows, and none that splits a sum over blocks. An output element is
  * then one sum over k in an order that depends neither on the number of rows nor on their contents, so a row has the same bits in any
- * batch. It is the first that the library's heuristic names for the largest batch: a choice by timing would differ from run to run, and with it the bits.
+ * batch. It is the first of those that the library's heuristic names for a full batch which the library also allows for every other class of rows
+ * (packing.h): a choice by timing would differ from run to run, and with it the bits.
  *
  * GELU: the library's epilogue is the approximation by the hyperbolic tangent, which is up to 5e-4 away from GELU by the error function. In f32 that would be
  * seen, so there GELU is a kernel of its own. In f16 and bf16 it is the epilogue, which spares a pass over the widest activations: a
@@ -17,11 +18,18 @@
 
 enum matmul_then { MATMUL_BIAS, MATMUL_BIAS_GELU };
 
+/* What was chosen for layers of a shape. */
+struct matmul_choice { int inputs, outputs, rows; enum matmul_then then; cublasLtMatmulAlgo_t algorithm; };
+
+enum { MATMUL_CHOICES = 8 };
+
 struct matmul_context {
     cublasLtHandle_t handle;
     enum element element;
     void *workspace;
     size_t workspace_bytes;
+    struct matmul_choice choice[MATMUL_CHOICES];
+    int choices;
 };
 
 struct matmul {
@@ -35,8 +43,8 @@ struct matmul {
 int matmul_context_open(struct matmul_context *context, enum element element, struct reason *why) __attribute__((warn_unused_result));
 void matmul_context_close(struct matmul_context *context);
 
-/* `rows`: of the largest batch. weights [outputs, inputs] and bias [outputs] are on the device, in the element's type. */
-int matmul_open(const struct matmul_context *context, struct matmul *matmul, int inputs, int outputs, const void *weights, const void *bias, enum matmul_then then,
+/* `rows`: of a full batch. weights [outputs, inputs] and bias [outputs] are on the device, in the element's type, 256 bytes aligned. */
+int matmul_open(struct matmul_context *context, struct matmul *matmul, int inputs, int outputs, const void *weights, const void *bias, enum matmul_then then,
                 int rows, struct reason *why) __attribute__((warn_unused_result));
 void matmul_close(struct matmul *matmul);
 

@@ -1,5 +1,5 @@
-/* From the last hidden states to embeddings: pooling (Reimers & Gurevych 2019, arXiv 1908.10084), a dense head, length 1. A block takes a text, or a few of
- * them; all in f32, as there is little of it. */
+/* From the last hidden states to embeddings: pooling (Reimers & Gurevych 2019, arXiv 1908.10084), a dense head, length 1. A block takes a text, some columns of
+ * one, or a few texts; all in f32, as there is little of it. */
 #include "device.h"
 
 enum { THREADS = 128, WARPS = THREADS / WARP };
@@ -23,6 +23,7 @@ template <typename T> static __device__ float pool_column(int mode, const T *sta
             sum += static_cast<float>(t + 1) * to_float(states[static_cast<size_t>(t) * hidden]);
         return sum / (static_cast<float>(first + 1 + tokens) * count / 2);
     default:
+#pragma unroll 8 /* loads on their way at once: a batch has few texts, and a thread waits for one row after the other */
         for (int t = first; t < tokens; t++)
             sum += to_float(states[static_cast<size_t>(t) * hidden]);
         return mode == POOL_MEAN_SQRT_LEN ? sum / sqrtf(count) : sum / count;
@@ -31,21 +32,20 @@ template <typename T> static __device__ float pool_column(int mode, const T *sta
 
 template <typename T> static __global__ void __launch_bounds__(THREADS) pool_kernel(batch batch, int hidden, const T *states, poolings poolings, float *pooled)
 {
-    const int text = static_cast<int>(blockIdx.x);
-    if (text >= batch.counts[BATCH_TEXTS])
+    const int text = static_cast<int>(blockIdx.x), column = static_cast<int>(blockIdx.y) * THREADS + static_cast<int>(threadIdx.x);
+    if (text >= batch.counts[BATCH_TEXTS] || column >= hidden)
         return;
     const int first = batch.offsets[text], tokens = batch.offsets[text + 1] - first;
     const int begin = poolings.skipped < tokens ? poolings.skipped : tokens - 1;
     const size_t wide = static_cast<size_t>(hidden);
     for (int mode = 0; mode < poolings.count; mode++)
-        for (int i = static_cast<int>(threadIdx.x); i < hidden; i += THREADS)
-            pooled[(static_cast<size_t>(text) * static_cast<size_t>(poolings.count) + static_cast<size_t>(mode)) * wide + static_cast<size_t>(i)] =
-                pool_column(poolings.mode[mode], states + static_cast<size_t>(first) * wide + i, wide, begin, tokens);
+        pooled[(static_cast<size_t>(text) * static_cast<size_t>(poolings.count) + static_cast<size_t>(mode)) * wide + static_cast<size_t>(column)] =
+            pool_column(poolings.mode[mode], states + static_cast<size_t>(first) * wide + column, wide, begin, tokens);
 }
 
 cudaError_t cuda_pool(enum element element, struct launch launch, struct batch batch, int hidden, const void *states, struct poolings poolings, float *pooled)
 {
-    const dim3 grid(blocks_for(launch.texts, 1));
+    const dim3 grid(blocks_for(launch.texts, 1), blocks_for(hidden, THREADS));
     switch (element) {
     case ELEMENT_F32:
         return launch_kernel(pool_kernel<float>, grid, THREADS, 0, launch.stream, batch, hidden, static_cast<const float *>(states), poolings, pooled);

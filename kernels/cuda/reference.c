@@ -62,10 +62,12 @@ static void attend(struct attention_shape shape, int head, int tokens, int query
     }
     for (int key = 0; key < tokens; key++)
         sum += shares[key] = exp(shares[key] - largest);
+    for (int key = 0; key < tokens; key++)
+        shares[key] /= sum;
     for (int i = 0; i < size; i++) {
         double value = 0;
         for (int key = 0; key < tokens; key++)
-            value += shares[key] / sum * (double)text[key * stride + 2 * width + i];
+            value += shares[key] * (double)text[key * stride + 2 * width + i];
         context[i] = (float)value;
     }
 }

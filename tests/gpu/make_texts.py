@@ -12,11 +12,11 @@ def main():
         words = [word for word in map(str.strip, file) if word.isascii() and word.isalpha() and word.islower()]
     earlier = []
     for _ in range(count):
-        if tokens == "mixed":
-            length = min(600, 1 + int(source.expovariate(1 / 45)))
-        else:
-            length = int(tokens) - 2
-        text = source.choice(earlier) if tokens == "mixed" and earlier and source.random() < 0.02 else " ".join(source.choice(words) for _ in range(length))
+        if tokens != "mixed":
+            print(" ".join(source.choices(words, k=int(tokens) - 2)))
+            continue
+        length = min(600, 1 + int(source.expovariate(1 / 45)))
+        text = source.choice(earlier) if earlier and source.random() < 0.02 else " ".join(source.choice(words) for _ in range(length))
         earlier = (earlier + [text])[-100:]
         print(text)
 

@@ -1,7 +1,7 @@
 /* Times the kernels on a device at the shapes of real models, each beside its roof: for what moves memory the rate of a large copy, for products that of a large product
  * of the same type, both measured here.
  *
- *   time_kernels        prints a table; every time is the median of repeated runs between two events */
+ *   time_kernels        prints a table; every time is the median of repeated runs between two events, each of several launches, or it would be that of launching */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "../../kernels/cuda/encoder.h"
 #include "ragged.h"
 
-enum { REPEATS = 21, WARM_UP = 5 };
+enum { REPEATS = 21, WARM_UP = 5, LAUNCHES = 10 };
 
 static struct reason why;
 
@@ -41,7 +41,8 @@ static double time_of(piece_of_work *work, void *context)
     for (int i = -WARM_UP; i < REPEATS; i++) {
         float milliseconds;
         MUST(cudaEventRecord(begin, test_stream()));
-        work(context);
+        for (int launch = 0; launch < LAUNCHES; launch++)
+            work(context);
         MUST(cudaEventRecord(end, test_stream()));
         MUST(cudaEventSynchronize(end));
         MUST(cudaEventElapsedTime(&milliseconds, begin, end));
@@ -51,7 +52,7 @@ static double time_of(piece_of_work *work, void *context)
     MUST(cudaEventDestroy(begin));
     MUST(cudaEventDestroy(end));
     qsort(times, REPEATS, sizeof *times, by_size);
-    return (double)times[REPEATS / 2] * 1e-3;
+    return (double)times[REPEATS / 2] * 1e-3 / LAUNCHES;
 }
 
 /* ---- roofs ---- */

@@ -80,7 +80,14 @@ bool fit(const shim_matmul &desc, const shim_layout &a, const shim_layout &b, co
     return m == d.rows && n == d.cols && k == k_too && a.ld >= a.rows && b.ld >= b.rows && d.ld >= d.rows && (desc.epilogue == CUBLASLT_EPILOGUE_DEFAULT || desc.bias);
 }
 
-const uint64_t algorithm = 0x5348494d; /* marks what the heuristic gave */
+/* Marks what the heuristic gave. The one that it names first for many rows is not allowed for few: the library promises no more than that. */
+const uint64_t algorithm = 0x5348494d, for_many_rows = 0x4d414e59;
+const size_t many = 256;
+
+bool is_algorithm(const cublasLtMatmulAlgo_t &algo, const shim_layout &d)
+{
+    return algo.data[0] == algorithm || (algo.data[0] == for_many_rows && d.cols >= many);
+}
 
 } // namespace
 
@@ -158,9 +165,10 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
     *found = 0;
     if (wanted < 1 || !fit(*desc, *a, *b, *d))
         return CUBLAS_STATUS_INVALID_VALUE;
-    results[0] = {};
-    results[0].algo.data[0] = algorithm;
-    *found = 1;
+    if (d->cols >= many)
+        results[(*found)++].algo = {{for_many_rows}};
+    if (*found < wanted)
+        results[(*found)++].algo = {{algorithm}};
     return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -169,7 +177,7 @@ cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t, cublasLtMatmulDesc_t de
 {
     *result = {};
     result->algo = *algo;
-    return fit(*desc, *a, *b, *d) && algo->data[0] == algorithm ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_INVALID_VALUE;
+    return fit(*desc, *a, *b, *d) && is_algorithm(*algo, *d) ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_INVALID_VALUE;
 }
 
 cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const void *alpha, const void *a, cublasLtMatrixLayout_t a_layout, const void *b,
@@ -179,7 +187,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const
     float one, zero;
     memcpy(&one, alpha, sizeof one);
     memcpy(&zero, beta, sizeof zero);
-    if (!fit(*desc, *a_layout, *b_layout, *d_layout) || one < 1 || one > 1 || zero < 0 || zero > 0 || algo->data[0] != algorithm)
+    if (!fit(*desc, *a_layout, *b_layout, *d_layout) || one < 1 || one > 1 || zero < 0 || zero > 0 || !is_algorithm(*algo, *d_layout))
         return CUBLAS_STATUS_INVALID_VALUE;
     const shim_matmul matmul = *desc;
     const shim_layout left = *a_layout, right = *b_layout, result = *d_layout;

@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "cuda_runtime.h"
@@ -29,6 +30,7 @@ namespace {
 
 std::map<void *, size_t> allocations;
 size_t allocated;
+std::set<cudaGraphExec_t> executables;
 
 size_t setting(const char *name, size_t otherwise)
 {
@@ -230,9 +232,10 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
     return cudaSuccess;
 }
 
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long)
+cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long)
 {
     *exec = new shim_graph{graph->work};
+    executables.insert(*exec);
     return cudaSuccess;
 }
 
@@ -251,6 +254,10 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph)
 
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec)
 {
+    if (executables.erase(exec) == 0) { /* a device's runtime would crash, or destroy another one */
+        fprintf(stderr, "shim: a graph that is not there is destroyed\n");
+        abort();
+    }
     delete exec;
     return cudaSuccess;
 }

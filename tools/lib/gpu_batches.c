@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 int gpu_batches_open(struct gpu_batches *batches, struct gpu_encoder *encoder, size_t dimension, size_t budget, struct reason *why)
 {
@@ -19,6 +20,20 @@ void gpu_batches_close(struct gpu_batches *batches)
     free(batches->texts);
     free(batches->embeddings);
     *batches = (struct gpu_batches){0};
+}
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+void gpu_batches_report(const struct gpu_batches *batches)
+{
+    const double seconds = batches->ended - batches->begun;
+    if (batches->ended > 0 && seconds > 0)
+        message(MESSAGE_DEBUG, NULL, "the GPU was busy %.0f %% of %.3f s, from the first batch to the last", 100 * gpu_encoder_busy(batches->encoder) / seconds, seconds);
 }
 
 /* ---- the queue ---- */
@@ -121,6 +136,8 @@ int gpu_batches_begin(struct gpu_batches *batches, struct reason *why)
     while (batches->under_way < GPU_SLOTS && batches->taken < batches->count) {
         const unsigned slot = (batches->oldest + batches->under_way) % GPU_SLOTS;
         const size_t count = cut(batches);
+        if (batches->begun <= 0)
+            batches->begun = now();
         if (note_texts(&batches->batch[slot], batches->texts + batches->taken, count, why) < 0)
             return -1;
         const int result = gpu_encoder_begin(batches->encoder, slot, batches->ids, batches->offsets + batches->taken, count, why);
@@ -152,6 +169,7 @@ int gpu_batches_finish(struct gpu_batches *batches, gpu_text_done *done, void *c
     batches->under_way--;
     if (gpu_encoder_finish(batches->encoder, slot, batches->embeddings, why) < 0)
         return -1;
+    batches->ended = now();
     for (size_t i = 0; i < batch->count; i++) {
         memcpy(batch->texts[i].embedding, batches->embeddings + i * batches->dimension, batches->dimension * sizeof *batches->embeddings);
         done(context, &batch->texts[i]);

@@ -26,10 +26,13 @@ struct gpu_batches {
     unsigned oldest, under_way; /* slots are used in turn */
     float *embeddings;          /* [a batch's texts, dimension] */
     size_t embedding_room;
+    double begun, ended;        /* the first batch, and the last one so far: seconds of a clock */
 };
 
 int gpu_batches_open(struct gpu_batches *batches, struct gpu_encoder *encoder, size_t dimension, size_t budget, struct reason *why) __attribute__((warn_unused_result));
 void gpu_batches_close(struct gpu_batches *batches);
+/* Says (LOG_LEVEL=debug) how long it took from the first batch to the last, and which share of that the GPU was at work. */
+void gpu_batches_report(const struct gpu_batches *batches);
 
 /* Puts a text into the queue. */
 int gpu_batches_add(struct gpu_batches *batches, const int32_t *ids, size_t count, struct gpu_text text, struct reason *why) __attribute__((warn_unused_result));

@@ -425,6 +425,7 @@ int gpu_pipeline_run(const struct gpu_pipeline *settings, struct gpu_encoder *en
     const int result = guard_one_by_one(guard) ? run_one_by_one(&batching, why) : run_side_by_side(&batching, why);
     for (struct passage *passage; (passage = list_take(&pipeline.read)) || (passage = list_take(&pipeline.embedded));)
         passage_free(passage);
+    gpu_batches_report(&batching.batches);
     gpu_batches_close(&batching.batches);
     return result < 0 ? -1 : pipeline.failed || any_failed(settings);
 }
