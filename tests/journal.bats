@@ -16,11 +16,17 @@ exec(sys.argv[2])
 END
 }
 
-# A run that is killed when it has some shards.
+# A run that is killed when it has some shards; once more where it ended before the kill.
 killed_run() {
-    start_group reprise -j1 >/dev/null 2>&1
-    until_true files_are 2 "$work/emb" emb
-    kill_group
+    for _ in 1 2 3 4 5; do
+        start_group reprise -j1 >/dev/null 2>&1
+        until_true files_are 2 "$work/emb" emb
+        if kill_group 2>/dev/null && [ ! -e "$out/processed_data.json" ]; then
+            return
+        fi
+        reprise clean >/dev/null 2>&1
+    done
+    return 1
 }
 
 @test "a run is noted with its settings, items, failures and times; what was noted stays; nothing to do is no run" {
@@ -50,7 +56,7 @@ assert begin["begin"] <= end["end"]'
     reprise >/dev/null 2>&1
     journal '
 assert [line.get("state") for line in lines] == [None, "interrupted", None, "complete"]
-assert lines[1]["run"] == lines[0]["run"] and 2 <= lines[1]["text"]["done"] < 12'
+assert lines[1]["run"] == lines[0]["run"] and 2 <= lines[1]["text"]["done"] <= 12'
     check 'assert stats["checkpoint_info"]["runs"] == 2 and stats["checkpoint_info"]["processing_time_all_runs"] > stats["processing_time"]'
     # Complete again: that took one run.
     rm -r "$out" "$work/pieces"
