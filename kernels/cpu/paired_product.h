@@ -83,10 +83,7 @@ INLINE void paired_rows(const size_t rows, size_t k, const float *a, size_t a_st
             tile[i][j] = -load(finish->column_sums + j * LANES) - all(finish->row_sums[i]);
     const char *third[(ROWS + 2) / 3];
     const size_t stride = a_stride * sizeof *a;
-    UNROLL for (size_t i = 0; i < rows; i += 3) {
-        third[i / 3] = (const char *)(a + i * a_stride);
-        __asm__("" : "+r"(third[i / 3])); /* as in multiply */
-    }
+    address_rows(rows, a, a_stride, third);
     const size_t step = ahead.step * 3 / 2;
     size_t p = 0;
     for (; p + 3 <= k; p += 3, ahead.at += step) {
@@ -110,7 +107,7 @@ static __attribute__((noinline)) void paired_tile(size_t rows, size_t k, const f
             paired_rows(n <= PAIRED_ROWS ? n : PAIRED_ROWS, k, a, a_stride, b, ahead, finish, c, c_stride, columns); \
         break;
     switch (rows) {
-        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
+        EACH_ROWS(CASE)
     default: break;
     }
 #undef CASE

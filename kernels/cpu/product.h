@@ -11,8 +11,16 @@ INLINE vector broadcast(const char *at)
     return all(value);
 }
 
-/* One step of k for every element of the tile. Rows are addressed from every third one, as base, base + stride and base + 2 * stride: one address
- * register a row would be more than there are. */
+/* The addresses of every third row, from which the others are addressed as base + stride and base + 2 * stride: one address register a row would be more than there are. */
+INLINE void address_rows(const size_t rows, const float *a, size_t a_stride, const char *third[(ROWS + 2) / 3])
+{
+    UNROLL for (size_t i = 0; i < rows; i += 3) {
+        third[i / 3] = (const char *)(a + i * a_stride);
+        __asm__("" : "+r"(third[i / 3])); /* or the compiler derives one register a row from it again */
+    }
+}
+
+/* One step of k for every element of the tile; `stride` in bytes. */
 INLINE void multiply_step(const size_t rows, const char *const *third, size_t stride, size_t p, const float *b, vector tile[ROWS][WIDTH])
 {
     vector panel[WIDTH];
@@ -31,10 +39,7 @@ INLINE void multiply(const size_t rows, size_t k, const float *a, size_t a_strid
     enum { STEP = 4 };
     const char *third[(ROWS + 2) / 3];
     const size_t stride = a_stride * sizeof *a;
-    UNROLL for (size_t i = 0; i < rows; i += 3) {
-        third[i / 3] = (const char *)(a + i * a_stride);
-        __asm__("" : "+r"(third[i / 3])); /* or the compiler derives one register a row from it again */
-    }
+    address_rows(rows, a, a_stride, third);
     size_t p = 0;
     for (; p + STEP <= k; p += STEP) {
         __builtin_prefetch(ahead.at, 0, 2);
@@ -90,6 +95,9 @@ INLINE void product_rows(const size_t rows, size_t k, const float *a, size_t a_s
     store_tile(rows, finish->add, tile, c, c_stride, columns);
 }
 
+/* Numbers of rows that a tile may have, each a constant in the code for it. */
+#define EACH_ROWS(CASE) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+
 static __attribute__((noinline)) void product_tile(size_t rows, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead,
                                                    const struct finish *finish, float *c, size_t c_stride, size_t columns)
 {
@@ -99,7 +107,7 @@ static __attribute__((noinline)) void product_tile(size_t rows, size_t k, const 
             product_rows(n <= ROWS ? n : ROWS, k, a, a_stride, b, ahead, finish, c, c_stride, columns); \
         break;
     switch (rows) {
-        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+        EACH_ROWS(CASE)
     default: break;
     }
 #undef CASE
