@@ -3,12 +3,12 @@
 /* What the products after this one will read: fetched into the second-level cache meanwhile, `step` bytes further every other k. */
 struct ahead { const char *at; size_t step; };
 
-/* The number at `at`, in all lanes. */
+/* The number at `at`, in all lanes. As an integer: for Zen 4 loads VPBROADCASTD and does no more, but VBROADCASTSS takes time of its adders, which pairs need. */
 INLINE vector broadcast(const char *at)
 {
-    float value;
-    memcpy(&value, at, sizeof value);
-    return all(value);
+    int32_t number;
+    memcpy(&number, at, sizeof number);
+    return (vector)(number - (integers){0});
 }
 
 /* The addresses of every third row, from which the others are addressed as base + stride and base + 2 * stride: one address register a row would be more than there are. */
