@@ -62,14 +62,11 @@ INLINE void multiply_triple(const size_t rows, const char *const *third, size_t 
             panel[q][j] = load(b + (p + q) * PANEL + j * LANES);
     UNROLL for (size_t i = 0; i < rows; i++) {
         const char *at = third[i / 3] + i % 3 * stride + p * sizeof *b;
-        const vector x0 = broadcast(at), x1 = broadcast(at + sizeof *b);
-        UNROLL for (size_t j = 0; j < WIDTH; j++)
+        const vector x0 = broadcast(at), x1 = broadcast(at + sizeof *b), x2 = broadcast(at + 2 * sizeof *b);
+        UNROLL for (size_t j = 0; j < WIDTH; j++) {
             multiply_add(&tile[i][j], x0 + panel[1][j], x1 + panel[0][j]);
-    }
-    UNROLL for (size_t i = 0; i < rows; i++) {
-        const vector x = broadcast(third[i / 3] + i % 3 * stride + (p + 2) * sizeof *b);
-        UNROLL for (size_t j = 0; j < WIDTH; j++)
-            multiply_add(&tile[i][j], x, panel[2][j]);
+            multiply_add(&tile[i][j], x2, panel[2][j]);
+        }
     }
 }
 
