@@ -23,8 +23,8 @@
 #include "lib/shard_files.h"
 #include "lib/text_lines.h"
 
-/* To be raised whenever the same text and model give another embedding than before. */
-#define ALGORITHM 4
+/* To be raised whenever the same text and model give another embedding than before in this precision. */
+static const int algorithms[PRECISIONS] = {[PRECISION_F32] = 4, [PRECISION_F16] = 4, [PRECISION_BF16] = 5, [PRECISION_INT8] = 4};
 
 static const char usage[] =
     "usage: text2emb --model FOLDER [options] IN OUT [IN OUT ...]\n"
@@ -198,7 +198,8 @@ static int signature_of(const struct model_folder *model, enum precision precisi
     if (!state)
         return fail(why, "out of memory");
     char algorithm[64];
-    snprintf(algorithm, sizeof algorithm, "text2emb %d %s", ALGORITHM, model->result == MODEL_IDS ? "" : precision_name(precision));
+    const int ids = model->result == MODEL_IDS; /* which no precision changes */
+    snprintf(algorithm, sizeof algorithm, "text2emb %d %s", algorithms[ids ? PRECISION_F32 : precision], ids ? "" : precision_name(precision));
     hash_add_string(state, algorithm);
     model_folder_hash(model, state);
     hash_to_hex(hash_end(state), hex);

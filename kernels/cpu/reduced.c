@@ -6,7 +6,7 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 
-extern const struct reduced reduced_bf16, reduced_int8_avx512, reduced_int8_avx2;
+extern const struct reduced reduced_bf16, reduced_int16_avx512_paired, reduced_int16_avx512, reduced_int8_avx512, reduced_int8_avx2;
 
 /* What a compiler's own test does not know by name in every version. That the system keeps the wide registers is known: kernels_available has asked. */
 static int has_avx_vnni(void)
@@ -20,39 +20,46 @@ static int has_avx512_bf16(void)
     unsigned a, b, c, d;
     return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 5);
 }
-#endif
 
-/* The best instruction set that is allowed, and its attention in f32. */
-static const struct kernels *allowed(void)
+/* The kernels of linear layers for `wanted`, or for the next higher precision; NULL: that is f32. */
+static const struct reduced *choose_linear(enum precision wanted, const struct kernels *exact)
 {
-    struct reason why;
-    return kernels_choose(&why);
+    const int wide = strcmp(exact->set, "avx512") == 0, paired = strcmp(exact->name, exact->set) != 0, vnni = wide && __builtin_cpu_supports("avx512vnni");
+    if (wanted == PRECISION_INT8 && vnni)
+        return &reduced_int8_avx512;
+    if (wanted == PRECISION_INT8 && (wide || strcmp(exact->set, "avx2") == 0) && has_avx_vnni())
+        return &reduced_int8_avx2;
+    if (wanted < PRECISION_BF16)
+        return NULL;
+    if (vnni && paired)
+        return &reduced_int16_avx512_paired;
+    return wide && has_avx512_bf16() ? &reduced_bf16 : vnni ? &reduced_int16_avx512 : NULL;
 }
+
+static int choose(enum precision wanted, const struct kernels *exact, struct reduced *chosen)
+{
+    const struct reduced *linear = choose_linear(wanted, exact);
+    if (!linear)
+        return 0;
+    const int wide = strcmp(exact->set, "avx512") == 0;
+    *chosen = *linear;
+    chosen->attention = wide && has_avx512_bf16() ? reduced_bf16.attention : exact->attention;
+    chosen->attention_scratch = wide && has_avx512_bf16() ? reduced_bf16.attention_scratch : exact->attention_scratch;
+    return 1;
+}
+#else
+static int choose(enum precision wanted, const struct kernels *exact, struct reduced *chosen)
+{
+    (void)wanted, (void)exact, (void)chosen;
+    return 0;
+}
+#endif
 
 int reduced_choose(enum precision wanted, struct reduced *chosen)
 {
-#if defined(__x86_64__)
-    const struct kernels *kernels = allowed();
-    const int wide = kernels && strcmp(kernels->set, "avx512") == 0, half = kernels && strcmp(kernels->set, "avx2") == 0;
-    if (wanted == PRECISION_INT8 && wide && __builtin_cpu_supports("avx512vnni")) {
-        *chosen = reduced_int8_avx512;
-        chosen->attention = has_avx512_bf16() ? reduced_bf16.attention : kernels->attention;
-        chosen->attention_scratch = has_avx512_bf16() ? reduced_bf16.attention_scratch : kernels->attention_scratch;
-        return 1;
-    }
-    if (wanted == PRECISION_INT8 && (wide || half) && has_avx_vnni()) {
-        *chosen = reduced_int8_avx2;
-        chosen->attention = kernels->attention;
-        chosen->attention_scratch = kernels->attention_scratch;
-        return 1;
-    }
-    if (wanted >= PRECISION_BF16 && wide && has_avx512_bf16()) {
-        *chosen = reduced_bf16;
-        return 1;
-    }
-#endif
-    (void)wanted, (void)chosen;
-    return 0;
+    struct reason why;
+    const struct kernels *exact = kernels_choose(&why); /* NULL where KERNELS names none: whoever opens an encoder says so */
+    return exact && choose(wanted, exact, chosen);
 }
 
 /* ---- names ---- */

@@ -1,7 +1,8 @@
-/* Linear layers in reduced precision: what is read by a product is rounded to bf16 or to 8-bit integers, everything else (sums, biases, the residual
- * stream, layer norms, softmax, GELU) stays f32. One source (reduced_source.h), built once per instruction set.
+/* Linear layers in reduced precision: what is read by a product is rounded to 16 or 8 bits, everything else (sums, biases, the residual
+ * stream, layer norms, softmax, GELU) stays f32. One source (reduced_source.h), built once per format and instruction set.
  *
- *   bf16  weights and activations to the nearest bf16; sums in f32 (VDPBF16PS).
+ *   bf16  16 bits. Weights and activations to the nearest bf16, sums in f32 (VDPBF16PS); or to integers, in units of their own for each output and each token, sums
+ *         in 32-bit integers, which are exact (VPDPWSSD). Integers are closer to f32, and are taken where they are faster, by pairs, or where there is no VDPBF16PS.
  *   int8  weights to -127 .. 127, in units of their own for each output; activations to 0 .. 255, in units and from a zero of their own for each
  *         token, found as they come (so nothing is calibrated); both are rotated before, which spreads what is large; sums in 32-bit integers, which are exact (VPDPBUSD). Attention's own
  *         two products stay in bf16, or in f32 where the machine has no bf16.
@@ -11,15 +12,17 @@
 #define REPRISE_REDUCED_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "../encoder.h"
 #include "kernels.h"
 
-/* Rows of activations as a product reads them. What lies behind a row's width, up to a multiple of the group, must be zero in bf16. */
+/* Rows of activations as a product reads them. What lies behind a row's width, up to a multiple of the group, must be zero in 16 bits. */
 struct operand {
     void *values;
     size_t stride;       /* bytes from row to row */
-    float *scale, *zero; /* int8, [rows]: x = scale * value + zero */
+    float *scale, *zero; /* integers, [rows]: x = scale * value + zero; with 16 bits zero is 0 and not noted */
+    int32_t *pair_sums;  /* products by pairs, [rows]: what they need to know of a row */
     float *row;          /* int8, [width]: room for one row */
 };
 
@@ -28,12 +31,14 @@ struct reduced_linear {
     size_t inputs, outputs;
     void *weights; /* [ceil(outputs / panel), ceil(inputs / group), panel, group] */
     float *bias;   /* [outputs], this and the next two filled up to whole panels */
-    float *scale;  /* int8, [outputs]: unit of an output's weights */
+    float *scale;  /* integers, [outputs]: unit of an output's weights */
     float *sums;   /* int8, [outputs]: the sum of an output's weights as they are packed, in these units */
+    int32_t *pair_sums; /* products by pairs, [outputs]: as struct operand has it */
 };
 
 struct reduced {
-    enum precision precision;
+    enum precision precision; /* that it is chosen for */
+    const char *values;       /* what its operands hold: "bf16", "int16" or "int8" */
     size_t panel, rows;   /* as struct kernels has them */
     size_t group;         /* inputs that one lane of an instruction takes at a time */
     size_t value_bytes;

@@ -7,6 +7,7 @@
 typedef float vector __attribute__((vector_size(64)));
 typedef int32_t integers __attribute__((vector_size(64)));
 typedef vector sums;
+#define BF16
 #define GROUP 2
 #define LANES 16
 #define ROWS 14
@@ -256,5 +257,5 @@ static void attention(const struct attention *text, const float *qkv, size_t qkv
 }
 
 extern const struct reduced reduced_bf16;
-const struct reduced reduced_bf16 = {.precision = PRECISION_BF16, REDUCED_TABLE, .attention = attention, .attention_scratch = attention_scratch};
+const struct reduced reduced_bf16 = {.precision = PRECISION_BF16, .values = "bf16", REDUCED_TABLE, .attention = attention, .attention_scratch = attention_scratch};
 #endif

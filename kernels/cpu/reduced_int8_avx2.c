@@ -6,6 +6,7 @@
 typedef float vector __attribute__((vector_size(32)));
 typedef int32_t integers __attribute__((vector_size(32)));
 typedef integers sums;
+#define INT8
 #define GROUP 4
 #define LANES 8
 #define ROWS 6
@@ -42,5 +43,5 @@ static inline void store_values(char *at, vector v)
 #include "reduced_source.h"
 
 extern const struct reduced reduced_int8_avx2;
-const struct reduced reduced_int8_avx2 = {.precision = PRECISION_INT8, REDUCED_TABLE};
+const struct reduced reduced_int8_avx2 = {.precision = PRECISION_INT8, .values = "int8", REDUCED_TABLE};
 #endif

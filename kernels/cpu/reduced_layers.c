@@ -57,8 +57,9 @@ static void place_linear(struct reduced_layers *layers, struct reduced_linear *l
         linear->bias = (float *)(memory + weights);
         linear->scale = (float *)(memory + weights + vector);
         linear->sums = (float *)(memory + weights + 2 * vector);
+        linear->pair_sums = (int32_t *)(memory + weights + 3 * vector);
     }
-    *at += weights + 3 * vector;
+    *at += weights + 4 * vector;
 }
 
 static size_t place_weights(struct reduced_layers *layers)
@@ -139,8 +140,9 @@ static int make_operand(struct operand *operand, size_t rows, size_t width, cons
     operand->values = make_buffer(rows * operand->stride);
     operand->scale = make_buffer(rows * sizeof(float));
     operand->zero = make_buffer(rows * sizeof(float));
+    operand->pair_sums = make_buffer(rows * sizeof(int32_t));
     operand->row = make_buffer(width * sizeof(float));
-    return operand->values && operand->scale && operand->zero && operand->row ? 0 : -1;
+    return operand->values && operand->scale && operand->zero && operand->pair_sums && operand->row ? 0 : -1;
 }
 
 static void free_operand(struct operand *operand)
@@ -148,13 +150,14 @@ static void free_operand(struct operand *operand)
     free(operand->values);
     free(operand->scale);
     free(operand->zero);
+    free(operand->pair_sums);
     free(operand->row);
     *operand = (struct operand){0};
 }
 
 static struct operand rows_from(const struct operand *operand, size_t row)
 {
-    return (struct operand){(char *)operand->values + row * operand->stride, operand->stride, operand->scale + row, operand->zero + row, operand->row};
+    return (struct operand){(char *)operand->values + row * operand->stride, operand->stride, operand->scale + row, operand->zero + row, operand->pair_sums + row, operand->row};
 }
 
 static void free_buffers(struct reduced_layers *layers)

@@ -1,11 +1,13 @@
 /* The one source of the products in reduced precision. A file reduced_<precision>_<set>.c defines, then includes this:
- *   REDUCED_NAME  the name of the table, as a token
- *   GROUP         inputs that one lane takes at a time: 2 (bf16) or 4 (int8)
+ *   BF16, INT16 or INT8   what values are
+ *   GROUP         inputs that one lane takes at a time: 4 of int8, 2 of the others
+ *   PAIRED        where products are made by pairs (see multiply_pairs): int16 alone
  *   LANES, ROWS, WIDTH, vector, integers   as kernels_source.h has them
  *   sums, dot(sum, x, weights)             a vector of sums; one instruction's multiply-adds, x in every lane the same group
  *   fused(a, b, c)                         a * b + c, rounded once
  *   to_floats(sums), vector_larger(a, b), vector_sum(a), vector_largest(a)
- *   store_values(at, v)                    LANES values of an operand: bf16 from floats, or 8-bit from integers held in floats
+ *   added(x, weights), integers_sum(v)     PAIRED: their sum, value by value; a vector's sum, modulo 2^32
+ *   store_values(at, v)                    LANES values of an operand: bf16 from floats, or integers from such held in floats
  *   swap_halves(v), swap_quarters(v)       int8: a vector's halves change places; the quarters in each half do */
 #include <math.h>
 #include <stdint.h>
@@ -41,25 +43,60 @@ INLINE vector gelu(vector x)
 
 /* ---- matrix product: register tiles over packed panels, as in kernels_source.h ---- */
 
-struct ahead { const char *at; size_t step; }; /* what is fetched into the second-level cache meanwhile: `step` bytes further every fourth step */
+#ifdef PAIRED
+#define AT_A_TIME 3 /* steps over groups */
+#else
+#define AT_A_TIME 4
+#endif
+struct ahead { const char *at; size_t step; }; /* what is fetched into the second-level cache meanwhile: `step` bytes further every AT_A_TIME steps */
+
+/* x: the group at `p` of row i. */
+INLINE integers every_lane(const char *const *third, size_t stride, size_t i, size_t p)
+{
+    int32_t x;
+    memcpy(&x, third[i / 3] + i % 3 * stride + p * STEP_BYTES, sizeof x);
+    return x - (integers){0};
+}
+
+INLINE void load_panel(const char *b, size_t p, sums panel[WIDTH])
+{
+    UNROLL for (size_t j = 0; j < WIDTH; j++)
+        memcpy(&panel[j], b + (p * WIDTH + j) * sizeof panel[j], sizeof panel[j]);
+}
 
 INLINE void multiply_step(const size_t rows, const char *const *third, size_t stride, size_t p, const char *b, sums tile[ROWS][WIDTH])
 {
     sums panel[WIDTH];
-    UNROLL for (size_t j = 0; j < WIDTH; j++)
-        memcpy(&panel[j], b + (p * WIDTH + j) * sizeof panel[j], sizeof panel[j]);
+    load_panel(b, p, panel);
     UNROLL for (size_t i = 0; i < rows; i++) {
-        int32_t x;
-        memcpy(&x, third[i / 3] + i % 3 * stride + p * STEP_BYTES, sizeof x);
-        integers every = x - (integers){0};
+        const integers every = every_lane(third, stride, i, p);
         UNROLL for (size_t j = 0; j < WIDTH; j++)
             tile[i][j] = dot(tile[i][j], every, panel[j]);
     }
 }
 
+#ifdef PAIRED
+/* Where a processor adds beside its multipliers: of three groups, two are multiplied as a pair, one as usual, as paired_product.h explains,
+ *   x0 w0 + x1 w1 = (x0 + w1) (x1 + w0) - x0 x1 - w0 w1,
+ * here with x0, x1, w0, w1 groups. Integers lose nothing by it: sums pass 2^31 on the way and come back. */
+INLINE void multiply_pairs(const size_t rows, const char *const *third, size_t stride, size_t p, const char *b, sums tile[ROWS][WIDTH])
+{
+    sums first[WIDTH], second[WIDTH], single[WIDTH];
+    load_panel(b, p, first);
+    load_panel(b, p + 1, second);
+    load_panel(b, p + 2, single);
+    UNROLL for (size_t i = 0; i < rows; i++) {
+        const integers x0 = every_lane(third, stride, i, p), x1 = every_lane(third, stride, i, p + 1), x2 = every_lane(third, stride, i, p + 2);
+        UNROLL for (size_t j = 0; j < WIDTH; j++) {
+            tile[i][j] = dot(tile[i][j], added(x0, second[j]), added(x1, first[j]));
+            tile[i][j] = dot(tile[i][j], x2, single[j]);
+        }
+    }
+}
+#endif
+
 INLINE void multiply(const size_t rows, size_t steps, const char *a, size_t stride, const char *b, struct ahead ahead, sums tile[ROWS][WIDTH])
 {
-    enum { AT_A_TIME = 4 };
     const char *third[(ROWS + 2) / 3];
     UNROLL for (size_t i = 0; i < rows; i += 3) {
         third[i / 3] = a + i * stride;
@@ -69,8 +106,12 @@ INLINE void multiply(const size_t rows, size_t steps, const char *a, size_t stri
     for (; p + AT_A_TIME <= steps; p += AT_A_TIME) {
         __builtin_prefetch(ahead.at, 0, 2);
         ahead.at += ahead.step;
+#ifdef PAIRED
+        multiply_pairs(rows, third, stride, p, b, tile);
+#else
         UNROLL for (size_t q = 0; q < AT_A_TIME; q++)
             multiply_step(rows, third, stride, p + q, b, tile);
+#endif
     }
     for (; p < steps; p++)
         multiply_step(rows, third, stride, p, b, tile);
@@ -81,7 +122,8 @@ enum tile_then { TILE_STORE, TILE_ADD, TILE_SCALE, TILE_GELU, TILE_GELU_VALUES }
 struct finish {
     enum tile_then then;
     const float *bias, *weight_scale, *weight_sums; /* of the panel; bias NULL: none */
-    const float *scale, *zero;                      /* of the rows: int8, and TILE_SCALE multiplies each with its own */
+    const float *scale, *zero;                      /* of the rows: where values are integers, and TILE_SCALE multiplies each with its own */
+    const int32_t *row_pairs, *column_pairs;        /* PAIRED: pair sums of the rows, and of the panel */
     float *y;
     char *values; /* of TILE_GELU_VALUES */
     size_t y_stride, values_stride, columns;
@@ -90,9 +132,11 @@ struct finish {
 /* The layer's result for row i, columns j * LANES on. */
 INLINE vector result(const struct finish *finish, size_t i, size_t j, sums sum)
 {
-#if GROUP == 4
+#ifdef INT8
     const vector beside = fused(all(finish->zero[i]), load(finish->weight_sums + j * LANES), load(finish->bias + j * LANES));
     return fused(to_floats(sum) * load(finish->weight_scale + j * LANES), all(finish->scale[i]), beside);
+#elif defined INT16
+    return fused(to_floats(sum) * load(finish->weight_scale + j * LANES), all(finish->scale[i]), load(finish->bias + j * LANES));
 #else
     (void)finish, (void)i, (void)j;
     return to_floats(sum); /* which began with the bias */
@@ -127,7 +171,10 @@ INLINE void product_rows(const size_t rows, size_t steps, const char *a, size_t 
     UNROLL for (size_t i = 0; i < rows; i++)
         UNROLL for (size_t j = 0; j < WIDTH; j++) {
             tile[i][j] = (sums){0};
-#if GROUP == 2
+#ifdef PAIRED
+            memcpy(&tile[i][j], finish->column_pairs + j * LANES, sizeof tile[i][j]);
+            tile[i][j] = -tile[i][j] - finish->row_pairs[i];
+#elif defined BF16
             if (finish->bias)
                 memcpy(&tile[i][j], finish->bias + j * LANES, sizeof tile[i][j]);
 #endif
@@ -177,17 +224,13 @@ static void run_linear(const struct reduced_linear *layer, enum tile_then then, 
     const size_t share = panel_bytes / tiles; /* each tile fetches its share of the next panel */
     for (size_t j = 0; j < layer->outputs; j += PANEL) {
         const char *panel = (const char *)layer->weights + j / PANEL * panel_bytes;
-        struct ahead ahead = {panel + panel_bytes, 4 * share / steps};
-        struct finish finish = {.then = then, .bias = layer->bias + j, .y_stride = y_stride, .columns = layer->outputs - j < PANEL ? layer->outputs - j : PANEL};
-        if (GROUP == 4) {
-            finish.weight_scale = layer->scale + j;
-            finish.weight_sums = layer->sums + j;
-        }
+        struct ahead ahead = {panel + panel_bytes, AT_A_TIME * share / steps};
+        struct finish finish = {.then = then, .bias = layer->bias + j, .weight_scale = layer->scale + j, .weight_sums = layer->sums + j,
+                                .column_pairs = layer->pair_sums + j, .y_stride = y_stride, .columns = layer->outputs - j < PANEL ? layer->outputs - j : PANEL};
         for (size_t i = 0; i < rows; i += ROWS) {
-            if (GROUP == 4) {
-                finish.scale = x->scale + i;
-                finish.zero = x->zero + i;
-            }
+            finish.scale = x->scale + i;
+            finish.zero = x->zero + i;
+            finish.row_pairs = x->pair_sums + i;
             if (values) {
                 finish.values = (char *)values->values + i * values->stride + j * VALUE_BYTES;
                 finish.values_stride = values->stride;
@@ -207,7 +250,7 @@ static void linear(const struct reduced_linear *layer, enum linear_then then, si
 
 /* ---- from f32 to operands ---- */
 
-#if GROUP == 4
+#ifdef INT8
 /* Rounding to few steps is poor where single numbers of a row are much larger than the others, and some are in every encoder. So activations and weights
  * both go through the same rotation, which spreads each number over 32 (16) and leaves their products as they were: a Hadamard transform of up to eight
  * vectors, lane by lane, and in the lanes of the halves and quarters of each (Ashkboos et al. 2024, arXiv 2404.00456). */
@@ -280,8 +323,73 @@ static void convert_rows(size_t first, size_t end, size_t width, const float *x,
         convert_row(width, row, -vector_largest(less), vector_largest(more), into, i);
     }
 }
+#elif defined INT16
+#ifdef PAIRED
+/* The sum over whole triples of groups of the products of the first two, modulo 2^32. */
+static int32_t pair_sum(size_t steps, const char *values)
+{
+    static const int32_t thirds[LANES + 2] = {[0] = -1, [3] = -1, [6] = -1, [9] = -1, [12] = -1, [15] = -1};
+    integers sum = {0}, here, next, wanted;
+    size_t p = 0;
+    for (; p + LANES < steps / AT_A_TIME * AT_A_TIME; p += LANES) {
+        memcpy(&here, values + p * STEP_BYTES, sizeof here);
+        memcpy(&next, values + (p + 1) * STEP_BYTES, sizeof next);
+        memcpy(&wanted, thirds + p % AT_A_TIME, sizeof wanted);
+        sum = dot(sum, here & wanted, next);
+    }
+    uint32_t rest = 0;
+    for (p = (p + AT_A_TIME - 1) / AT_A_TIME * AT_A_TIME; p + AT_A_TIME <= steps; p += AT_A_TIME) {
+        int16_t v[2 * GROUP];
+        memcpy(v, values + p * STEP_BYTES, sizeof v);
+        for (size_t i = 0; i < GROUP; i++)
+            rest += (uint32_t)(v[i] * v[GROUP + i]);
+    }
+    return (int32_t)(rest + (uint32_t)integers_sum(sum));
+}
+
 #else
-INLINE void convert_row(size_t width, const float *x, const struct operand *into, size_t row)
+static int32_t pair_sum(size_t steps, const char *values)
+{
+    (void)steps, (void)values;
+    return 0;
+}
+#endif
+
+/* The largest size of a row's numbers, and the sum of their squares. In several chains, because one alone would wait for every one. */
+INLINE void measure_row(size_t width, const float *x, float *largest, float *squares)
+{
+    enum { CHAINS = 4 };
+    vector most[CHAINS] = {{0}}, sum[CHAINS] = {{0}};
+    for (size_t j = 0; j < width; j += CHAINS * LANES)
+        UNROLL for (size_t i = 0; i < CHAINS; i++) {
+            const size_t at = j + i * LANES, left = width > at ? width - at : 0;
+            const vector v = left >= LANES ? load(x + at) : load_some(x + at, left);
+            most[i] = vector_larger(most[i], (vector)((integers)v & INT32_MAX));
+            sum[i] = fused(v, v, sum[i]);
+        }
+    *largest = vector_largest(vector_larger(vector_larger(most[0], most[1]), vector_larger(most[2], most[3])));
+    *squares = vector_sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
+}
+
+/* A row to whole numbers of at most MOST whose vector is at most LENGTH long. Two such of one row have a sum of at most 2^15, so a pair's sums fit; and the product of two
+ * rows is less than 2^31 (Cauchy and Schwarz), whatever is rounded: a row of a million numbers becomes 500 longer by that. */
+static void convert_row(size_t width, const float *x, const struct operand *into, size_t row)
+{
+    static const float MOST = 16383, LENGTH = 45800;
+    char *values = (char *)into->values + row * into->stride;
+    float largest, squares;
+    measure_row(width, x, &largest, &squares);
+    const float scale = largest > 0 ? fmaxf(largest / MOST, sqrtf(squares) / LENGTH) : 1, factor = 1 / scale;
+    size_t j = 0;
+    for (; j + LANES <= width; j += LANES)
+        store_values(values + j * VALUE_BYTES, load(x + j) * all(factor));
+    if (j < width)
+        store_some_values(values + j * VALUE_BYTES, load_some(x + j, width - j) * all(factor), width - j);
+    into->scale[row] = scale;
+    into->pair_sums[row] = pair_sum((width + GROUP - 1) / GROUP, values);
+}
+#else
+static void convert_row(size_t width, const float *x, const struct operand *into, size_t row)
 {
     char *values = (char *)into->values + row * into->stride;
     size_t j = 0;
@@ -290,7 +398,9 @@ INLINE void convert_row(size_t width, const float *x, const struct operand *into
     if (j < width)
         store_some_values(values + j * VALUE_BYTES, load_some(x + j, width - j), width - j);
 }
+#endif
 
+#ifndef INT8
 static void convert_rows(size_t first, size_t end, size_t width, const float *x, size_t stride, const struct operand *into)
 {
     for (size_t i = first; i < end; i++)
@@ -305,7 +415,7 @@ static void convert(size_t rows, size_t width, const float *x, size_t stride, co
 
 static void linear_gelu(const struct reduced_linear *layer, size_t rows, const struct operand *x, float *scratch, size_t scratch_stride, const struct operand *y)
 {
-#if GROUP == 4
+#ifndef BF16
     run_linear(layer, TILE_GELU, rows, x, scratch, scratch_stride, NULL);
     convert(rows, layer->outputs, scratch, scratch_stride, y);
 #else
@@ -333,7 +443,7 @@ static void place_groups(const struct reduced_linear *layer, size_t output, cons
         memcpy(column + p * PANEL * STEP_BYTES, row + p * STEP_BYTES, STEP_BYTES);
 }
 
-#if GROUP == 4
+#ifdef INT8
 static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, float *rotated, int8_t *row)
 {
     float most = 0;
@@ -352,8 +462,8 @@ static void pack_output(const struct reduced_linear *layer, size_t output, const
 #else
 static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, float *rotated, char *row)
 {
-    (void)output, (void)rotated;
-    convert_row(layer->inputs, weights, &(struct operand){.values = row}, 0);
+    (void)rotated;
+    convert_row(layer->inputs, weights, &(struct operand){.values = row, .scale = layer->scale + output, .pair_sums = layer->pair_sums + output}, 0);
 }
 #endif
 
