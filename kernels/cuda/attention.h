@@ -12,6 +12,22 @@ __device__ inline const float *head_bias(attention_shape shape, int head)
     return shape.distance_bias ? shape.distance_bias + static_cast<size_t>(head) * static_cast<size_t>(2 * shape.longest - 1) + (shape.longest - 1) : nullptr;
 }
 
+/* What a block works on. Neighbouring blocks take the heads of one tile, side by side in memory, so that its rows are read and written whole. */
+struct block_place { int tile, head; };
+
+__device__ inline block_place place_of_block(attention_shape shape)
+{
+    const int block = static_cast<int>(blockIdx.x);
+    return {block / shape.heads, block % shape.heads};
+}
+
+/* Blocks for all tiles and heads; 0: more than a grid has. */
+inline unsigned attention_blocks(launch launch, attention_shape shape)
+{
+    const size_t blocks = static_cast<size_t>(blocks_for(launch.tiles, 1)) * static_cast<size_t>(shape.heads);
+    return blocks > 0x7fffffffu ? 0u : static_cast<unsigned>(blocks);
+}
+
 cudaError_t attention_on_tensor_cores(enum element element, struct launch launch, struct batch batch, struct attention_shape shape, const void *qkv, void *context);
 
 #endif
