@@ -226,6 +226,7 @@ int main(void)
 {
     static const struct shape shapes[] = {{"MiniLM-L6", 384, 12, 1536}, {"bert-base", 768, 12, 3072}};
     static const int lengths[] = {60, 110, 128, 256};
+    setvbuf(stdout, NULL, _IOLBF, 0); /* what was measured is told, whatever comes later */
     const double copy = copy_rate();
     printf("a copy of 2 GiB: %.0f GB/s, read and written\n", copy * 1e-9);
     for (int element = ELEMENT_F32; element <= ELEMENT_BF16; element++) {
