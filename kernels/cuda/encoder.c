@@ -205,11 +205,13 @@ static int product_rows(const struct cuda_model *model)
 static int start(struct cuda_encoder *encoder, const struct cuda_model *model, const struct cuda_settings *settings, struct reason *why)
 {
     struct cudaDeviceProp properties;
+    int code;
     TRY(check_model(model, why));
     TRY_CUDA(cudaSetDevice(settings->device), "taking the device");
     TRY_CUDA(cudaGetDeviceProperties(&properties, settings->device), "asking for the device's properties");
     set_sizes(&encoder->forward, model, settings);
-    encoder->forward.tensor_cores = properties.major >= 8;
+    TRY_CUDA(cuda_code_for(10 * properties.major + properties.minor, &code), "looking for kernels for this device");
+    encoder->forward.tensor_cores = code >= 80;
     if (settings->precision == CUDA_PRECISION_BF16 && properties.major < 8)
         return explain(why, "%s computes no bf16; f16 and f32 are what it has", properties.name);
     encoder->tables = (struct table_sizes){model->vocabulary, model->positions};

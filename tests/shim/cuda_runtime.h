@@ -68,6 +68,9 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *config, void (*kernel)(
     return cudaSuccess;
 }
 
+struct cudaFuncAttributes { int ptxVersion; };
+template <typename... Parameters> cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *, void (*)(Parameters...)) { return cudaSuccess; }
+
 inline cudaError_t cudaFuncSetAttribute(const void *, cudaFuncAttribute, int value)
 {
     return value > 227 * 1024 ? cudaErrorInvalidValue : cudaSuccess;
