@@ -75,10 +75,10 @@ template <int D> static __device__ void multiply_keys(const float *queries, cons
 template <typename T, int D>
 static __global__ void __launch_bounds__(THREADS) attention_kernel(batch batch, attention_shape shape, float scale, const T *qkv, T *context)
 {
-    const block_place place = place_of_block(shape);
-    if (place.tile >= batch.counts[BATCH_TILES])
+    block_place place;
+    if (!place_of_block(batch, shape, &place))
         return;
-    const tile tile = batch.tiles[place.tile];
+    const tile tile = place.tile;
     const int first = tile.query + static_cast<int>(blockIdx.z) * QUERIES;
     if (first >= tile.tokens)
         return;

@@ -12,13 +12,18 @@ __device__ inline const float *head_bias(attention_shape shape, int head)
     return shape.distance_bias ? shape.distance_bias + static_cast<size_t>(head) * static_cast<size_t>(2 * shape.longest - 1) + (shape.longest - 1) : nullptr;
 }
 
-/* What a block works on. Neighbouring blocks take the heads of one tile, side by side in memory, so that its rows are read and written whole. */
-struct block_place { int tile, head; };
+/* What a block works on; false: nothing. Neighbouring blocks take the heads of one tile, which lie side by side in memory, so that its rows are read and written whole; and the
+ * last tiles come first, as of a large batch's queries, keys and values only those that were written last are still in the cache. */
+struct block_place { struct tile tile; int head; };
 
-__device__ inline block_place place_of_block(attention_shape shape)
+__device__ inline bool place_of_block(batch batch, attention_shape shape, block_place *place)
 {
-    const int block = static_cast<int>(blockIdx.x);
-    return {block / shape.heads, block % shape.heads};
+    const int block = static_cast<int>(blockIdx.x), left = batch.counts[BATCH_TILES] - 1 - block / shape.heads;
+    if (left < 0)
+        return false;
+    place->tile = batch.tiles[left];
+    place->head = block % shape.heads;
+    return true;
 }
 
 /* Blocks for all tiles and heads; 0: more than a grid has. */

@@ -171,10 +171,10 @@ static __device__ inline void finish_scores(float scores[KEYS / 8][4], float sca
 template <typename T, int D>
 static __global__ void __launch_bounds__(THREADS) attention_kernel(batch batch, attention_shape shape, float scale, const T *qkv, T *context)
 {
-    const block_place place = place_of_block(shape);
-    if (place.tile >= batch.counts[BATCH_TILES])
+    block_place place;
+    if (!place_of_block(batch, shape, &place))
         return;
-    const tile tile = batch.tiles[place.tile];
+    const tile tile = place.tile;
     const int head = place.head, warp = static_cast<int>(threadIdx.x) / WARP, query = tile.query + warp * WARP_QUERIES;
     const size_t width = static_cast<size_t>(shape.heads) * D, stride = 3 * width;
     const T *text = qkv + static_cast<size_t>(tile.first) * stride + head * D;
