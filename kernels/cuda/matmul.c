@@ -109,6 +109,16 @@ static int keep(const struct matmul_context *context, const struct matmul *matmu
     return count;
 }
 
+/* Leaves those that the library says are fine. */
+static int good_ones(cublasLtMatmulHeuristicResult_t *candidates, int found)
+{
+    int good = 0;
+    for (int i = 0; i < found; i++)
+        if (candidates[i].state == CUBLAS_STATUS_SUCCESS)
+            candidates[good++] = candidates[i];
+    return good;
+}
+
 /* What the heuristic names for so many rows, the best first. */
 static int ask(const struct matmul_context *context, const struct matmul *matmul, int rows, cublasLtMatmulHeuristicResult_t candidates[CANDIDATES], int *found,
                struct reason *why)
@@ -125,7 +135,7 @@ static int ask(const struct matmul_context *context, const struct matmul *matmul
     if (preference)
         (void)cublasLtMatmulPreferenceDestroy(preference);
     destroy_layouts(&layouts);
-    if (result == 0 && *found < 1)
+    if (result == 0 && (*found = good_ones(candidates, *found)) < 1)
         return explain(why, "%s:%d: cuBLASLt has no algorithm for a layer of %d inputs and %d outputs", __FILE__, __LINE__, matmul->inputs, matmul->outputs);
     return result;
 }

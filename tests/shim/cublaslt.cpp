@@ -166,10 +166,18 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
     *found = 0;
     if (wanted < 1 || !fit(*desc, *a, *b, *d))
         return CUBLAS_STATUS_INVALID_VALUE;
-    if (d->cols >= many)
+    if (wanted > 1) { /* one that nothing is known of */
+        results[*found] = {};
+        results[(*found)++].state = CUBLAS_STATUS_NOT_SUPPORTED;
+    }
+    if (d->cols >= many) {
+        results[*found] = {};
         results[(*found)++].algo = {{for_many_rows}};
-    if (*found == 0 || (*found < wanted && !getenv("SHIM_ALGORITHMS")))
+    }
+    if (d->cols < many || (*found < wanted && !getenv("SHIM_ALGORITHMS"))) {
+        results[*found] = {};
         results[(*found)++].algo = {{algorithm}};
+    }
     return CUBLAS_STATUS_SUCCESS;
 }
 
