@@ -181,7 +181,7 @@ static void check_attention(enum element element, int tensor_cores)
         struct errors plain = {0}, biased = {0}, sharp = {0};
         for (int i = 0; i < attention_batches(); i++) {
             struct ragged ragged = next_batch(i);
-            const struct attention_shape shape = {.heads = quick ? 2 : 3, .head_size = sizes[s], .longest = RAGGED_POSITIONS, .tensor_cores = tensor_cores};
+            const struct attention_shape shape = {.heads = quick ? 1 + (s == 0) : 3, .head_size = sizes[s], .longest = RAGGED_POSITIONS, .tensor_cores = tensor_cores};
             struct attention_shape with_bias = shape;
             with_bias.distance_bias = &some_bias;
             check_attention_batch(element, &ragged, i % 3 == 2 ? with_bias : shape, i % 3 == 1 ? 8 : 1, i % 3 == 2 ? &biased : i % 3 == 1 ? &sharp : &plain);
