@@ -53,6 +53,8 @@ struct gpu_encoder;
 int gpu_count(const struct model_folder *model, enum precision precision, struct reason *why);
 /* Copies the weights to GPU number `device`. NULL with `why`. The model must outlive the encoder. */
 struct gpu_encoder *gpu_encoder_open(const struct model_folder *model, int device, enum precision precision, struct reason *why) __attribute__((warn_unused_result));
+/* How many tokens a batch should have at most, where `most` are wanted: no more than that, and enough for the longest text. */
+size_t gpu_encoder_batch_tokens(const struct gpu_encoder *encoder, size_t most);
 /* Begins a batch in a free slot; the arguments as in encoder_forward, and not needed afterwards. 0; -1 with `why`; GPU_NO_MEMORY with `why`: nothing is begun, a smaller batch may do. */
 int gpu_encoder_begin(struct gpu_encoder *encoder, unsigned slot, const int32_t *ids, const size_t *offsets, size_t texts, struct reason *why)
     __attribute__((warn_unused_result));

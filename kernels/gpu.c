@@ -154,6 +154,12 @@ struct gpu_encoder *gpu_encoder_open(const struct model_folder *model, int devic
     return NULL;
 }
 
+size_t gpu_encoder_batch_tokens(const struct gpu_encoder *encoder, size_t most)
+{
+    const size_t tokens = encoder->functions->batch_tokens(most), longest = encoder->description.model->max_tokens;
+    return tokens > longest ? tokens : longest;
+}
+
 static int make_positions(struct gpu_encoder *encoder, const int32_t *ids, const size_t *offsets, size_t texts, struct reason *why)
 {
     if (offsets[texts] > encoder->position_room) {

@@ -109,6 +109,20 @@ END
     [ ! -e "$BATS_TEST_TMPDIR/none.npy" ]
 }
 
+@test "what a device may refuse in the midst of a run: graphs, an algorithm for every number of rows, memory for a launch: the same bits" {
+    emulate
+    on_gpu "$models/tiny" "$models/texts" "$BATS_TEST_TMPDIR/all.npy"
+    for refused in SHIM_GRAPHS=0 SHIM_ALGORITHMS=1 SHIM_LAUNCH=2 SHIM_LAUNCH=30; do
+        env "$refused" "$emulated/text2emb" --gpu 0 --require-gpu --model "$models/tiny" --batch-size 1 "$models/texts" "$BATS_TEST_TMPDIR/refused.npy" 2>"$BATS_TEST_TMPDIR/messages"
+        cmp "$BATS_TEST_TMPDIR/all.npy" "$BATS_TEST_TMPDIR/refused.npy"
+        [[ $refused != SHIM_LAUNCH* ]] || grep -q "forward.c:.*out of memory (cudaErrorMemoryAllocation)); taking " "$BATS_TEST_TMPDIR/messages"
+        rm "$BATS_TEST_TMPDIR/refused.npy"
+    done
+    # Without graphs that is said by the program which asks for them.
+    SHIM_GRAPHS=0 run -1 "$programs/shim/time_forward" --quick
+    [[ $output == *"(0 passes were graphs)"* ]]
+}
+
 @test "a run begun on the CPU continues on the GPU with nothing redone, and the other way round" {
     emulate
     words_dataset 12

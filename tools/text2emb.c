@@ -267,7 +267,7 @@ static unsigned threads_beside_gpu(const struct options *options)
 static int run_on_gpu(struct guard *guard, const struct job *job, struct gpu_encoder *encoder, struct reason *why)
 {
     const struct options *options = job->options;
-    const size_t tokens = options->batch * job->model->max_tokens;
+    const size_t tokens = gpu_encoder_batch_tokens(encoder, options->batch * job->model->max_tokens);
     const struct gpu_pipeline pipeline = {
         .model_path = options->model, .model = job->model, .signature = job->signature, .shards = job->shards.files, .states = job->states,
         .count = job->shards.count, .threads = threads_beside_gpu(options), .tokens = tokens, .item_seconds = options->limits.seconds,

@@ -75,13 +75,14 @@ template <int D> static __device__ void multiply_keys(const float *queries, cons
 template <typename T, int D>
 static __global__ void __launch_bounds__(THREADS) attention_kernel(batch batch, attention_shape shape, float scale, const T *qkv, T *context)
 {
-    if (static_cast<int>(blockIdx.x) >= batch.counts[BATCH_TILES])
+    block_place place;
+    if (!place_of_block(batch, shape, &place))
         return;
-    const tile tile = batch.tiles[blockIdx.x];
+    const tile tile = place.tile;
     const int first = tile.query + static_cast<int>(blockIdx.z) * QUERIES;
     if (first >= tile.tokens)
         return;
-    const int head = static_cast<int>(blockIdx.y), lane = static_cast<int>(threadIdx.x) % LANES, row = static_cast<int>(threadIdx.x) / LANES * ROWS;
+    const int head = place.head, lane = static_cast<int>(threadIdx.x) % LANES, row = static_cast<int>(threadIdx.x) / LANES * ROWS;
     const size_t width = static_cast<size_t>(shape.heads) * D, stride = 3 * width;
     const T *text = qkv + static_cast<size_t>(tile.first) * stride + head * D;
     const float *distance_bias = head_bias(shape, head);
@@ -154,8 +155,11 @@ static __global__ void __launch_bounds__(THREADS) attention_kernel(batch batch, 
 template <typename T, int D> static cudaError_t launch_head_size(launch launch, batch batch, attention_shape shape, const void *qkv, void *context)
 {
     const size_t shared = (static_cast<size_t>(QUERIES + 2 * KEYS) * (D + PAD) + static_cast<size_t>(QUERIES) * (KEYS + PAD)) * sizeof(float);
-    return launch_kernel(attention_kernel<T, D>, dim3(blocks_for(launch.tiles, 1), static_cast<unsigned>(shape.heads), TILE_QUERIES / QUERIES), THREADS, shared,
-                         launch.stream, batch, shape, LOG2_E / sqrtf(static_cast<float>(D)), static_cast<const T *>(qkv), static_cast<T *>(context));
+    const unsigned blocks = attention_blocks(launch, shape);
+    if (blocks == 0)
+        return cudaErrorInvalidValue;
+    return launch_kernel(attention_kernel<T, D>, dim3(blocks, 1, TILE_QUERIES / QUERIES), THREADS, shared, launch.stream, batch, shape,
+                         LOG2_E / sqrtf(static_cast<float>(D)), static_cast<const T *>(qkv), static_cast<T *>(context));
 }
 
 template <typename T> static cudaError_t launch_element(launch launch, batch batch, attention_shape shape, const void *qkv, void *context)

@@ -171,10 +171,11 @@ static __device__ inline void finish_scores(float scores[KEYS / 8][4], float sca
 template <typename T, int D>
 static __global__ void __launch_bounds__(THREADS) attention_kernel(batch batch, attention_shape shape, float scale, const T *qkv, T *context)
 {
-    if (static_cast<int>(blockIdx.x) >= batch.counts[BATCH_TILES])
+    block_place place;
+    if (!place_of_block(batch, shape, &place))
         return;
-    const tile tile = batch.tiles[blockIdx.x];
-    const int head = static_cast<int>(blockIdx.y), warp = static_cast<int>(threadIdx.x) / WARP, query = tile.query + warp * WARP_QUERIES;
+    const tile tile = place.tile;
+    const int head = place.head, warp = static_cast<int>(threadIdx.x) / WARP, query = tile.query + warp * WARP_QUERIES;
     const size_t width = static_cast<size_t>(shape.heads) * D, stride = 3 * width;
     const T *text = qkv + static_cast<size_t>(tile.first) * stride + head * D;
     const float *distance_bias = head_bias(shape, head);
@@ -222,7 +223,10 @@ static __global__ void __launch_bounds__(THREADS) attention_kernel(batch batch, 
 template <typename T, int D> static cudaError_t launch_head_size(launch launch, batch batch, attention_shape shape, const void *qkv, void *context)
 {
     const size_t shared = static_cast<size_t>(TILE_QUERIES + 2 * KEYS) * (D + PAD) * sizeof(T);
-    return launch_kernel(attention_kernel<T, D>, dim3(blocks_for(launch.tiles, 1), static_cast<unsigned>(shape.heads)), THREADS, shared, launch.stream, batch, shape,
+    const unsigned blocks = attention_blocks(launch, shape);
+    if (blocks == 0)
+        return cudaErrorInvalidValue;
+    return launch_kernel(attention_kernel<T, D>, dim3(blocks), THREADS, shared, launch.stream, batch, shape,
                          LOG2_E / sqrtf(static_cast<float>(D)), static_cast<const T *>(qkv), static_cast<T *>(context));
 }
 

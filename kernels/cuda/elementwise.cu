@@ -67,12 +67,26 @@ cudaError_t cuda_convert(enum element element, cudaStream_t stream, size_t count
     return cudaErrorInvalidValue;
 }
 
+/* The compute capabilities that the library has code for, times ten, ascending. */
+#ifdef __CUDA_ARCH_LIST__
+static const int built_for[] = {__CUDA_ARCH_LIST__}; /* … times a hundred */
+enum { BUILT_UNIT = 10 };
+#else
+static const int built_for[] = {70, 75, 80, 90};
+enum { BUILT_UNIT = 1 };
+#endif
+
 int cuda_least_capability(void)
 {
-#ifdef __CUDA_ARCH_LIST__
-    const int built_for[] = {__CUDA_ARCH_LIST__}; /* ascending */
-    return built_for[0] / 10;
-#else
-    return 70;
-#endif
+    return built_for[0] / BUILT_UNIT;
+}
+
+cudaError_t cuda_code_for(int capability, int *code)
+{
+    cudaFuncAttributes attributes;
+    *code = 0;
+    for (const int built : built_for)
+        if (built / BUILT_UNIT <= capability)
+            *code = built / BUILT_UNIT;
+    return cudaFuncGetAttributes(&attributes, convert_kernel<float>);
 }

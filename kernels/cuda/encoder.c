@@ -29,7 +29,8 @@ struct cuda_encoder {
     struct table_sizes tables;
     size_t dimension;
     int graphs;
-    double busy; /* milliseconds */
+    size_t replays; /* of graphs */
+    double busy;    /* milliseconds */
     cudaStream_t in, compute, out;
     struct slot slot[CUDA_SLOTS];
 };
@@ -204,11 +205,13 @@ static int product_rows(const struct cuda_model *model)
 static int start(struct cuda_encoder *encoder, const struct cuda_model *model, const struct cuda_settings *settings, struct reason *why)
 {
     struct cudaDeviceProp properties;
+    int code;
     TRY(check_model(model, why));
     TRY_CUDA(cudaSetDevice(settings->device), "taking the device");
     TRY_CUDA(cudaGetDeviceProperties(&properties, settings->device), "asking for the device's properties");
     set_sizes(&encoder->forward, model, settings);
-    encoder->forward.tensor_cores = properties.major >= 8;
+    TRY_CUDA(cuda_code_for(10 * properties.major + properties.minor, &code), "looking for kernels for this device");
+    encoder->forward.tensor_cores = code >= 80;
     if (settings->precision == CUDA_PRECISION_BF16 && properties.major < 8)
         return explain(why, "%s computes no bf16; f16 and f32 are what it has", properties.name);
     encoder->tables = (struct table_sizes){model->vocabulary, model->positions};
@@ -232,14 +235,20 @@ static void destroy_slot(struct slot *slot)
             (void)cudaEventDestroy(events[i]);
 }
 
+static void wait_for_all(const struct cuda_encoder *encoder)
+{
+    const cudaStream_t streams[] = {encoder->in, encoder->compute, encoder->out};
+    for (size_t i = 0; i < sizeof streams / sizeof *streams; i++)
+        if (streams[i])
+            (void)cudaStreamSynchronize(streams[i]);
+}
+
 static void encoder_close(struct cuda_encoder *encoder)
 {
     if (!encoder)
         return;
-    cudaStream_t streams[] = {encoder->in, encoder->compute, encoder->out};
-    for (size_t i = 0; i < sizeof streams / sizeof *streams; i++)
-        if (streams[i])
-            (void)cudaStreamSynchronize(streams[i]);
+    const cudaStream_t streams[] = {encoder->in, encoder->compute, encoder->out};
+    wait_for_all(encoder);
     for (int i = 0; i < CUDA_SLOTS; i++)
         destroy_slot(&encoder->slot[i]);
     free_activations(encoder);
@@ -283,12 +292,13 @@ static int run_forward(struct cuda_encoder *encoder, const struct slot *slot, st
     return forward_run(&encoder->forward, &slot->packing, slot->image, slot->embeddings, encoder->compute, why);
 }
 
-static int capture(struct cuda_encoder *encoder, const struct slot *slot, struct kept_graph *kept, struct reason *why)
+static int capture(struct cuda_encoder *encoder, const struct slot *slot, struct kept_graph *kept)
 {
+    struct reason *const why = NULL; /* it is done without */
     cudaGraph_t graph = NULL;
     TRY_CUDA(cudaStreamBeginCapture(encoder->compute, cudaStreamCaptureModeThreadLocal), "capturing a forward pass");
     int result = run_forward(encoder, slot, why);
-    const int ended = check_cuda(cudaStreamEndCapture(encoder->compute, &graph), __FILE__, __LINE__, "capturing a forward pass", result == 0 ? why : NULL);
+    const int ended = check_cuda(cudaStreamEndCapture(encoder->compute, &graph), __FILE__, __LINE__, "capturing a forward pass", why);
     result = result ? result : ended;
     if (result == 0)
         result = check_cuda(cudaGraphInstantiateWithFlags(&kept->exec, graph, 0), __FILE__, __LINE__, "making a graph of a forward pass", why); /* so named in every CUDA */
@@ -297,7 +307,8 @@ static int capture(struct cuda_encoder *encoder, const struct slot *slot, struct
     return result;
 }
 
-/* A class that is met for the first time runs as it is (and what the libraries load on first use is loaded); from the second time on it is a graph. */
+/* A class that is met for the first time runs as it is (and what the libraries load on first use is loaded); from the second time on it is a graph. Where none
+ * can be made, passes go on running as they are, which takes a little longer. */
 static int run_class(struct cuda_encoder *encoder, struct slot *slot, struct reason *why)
 {
     if (!encoder->graphs)
@@ -305,9 +316,28 @@ static int run_class(struct cuda_encoder *encoder, struct slot *slot, struct rea
     struct kept_graph *graph = find_graph(slot);
     if (graph->uses++ == 0)
         return run_forward(encoder, slot, why);
-    if (!graph->exec)
-        TRY(capture(encoder, slot, graph, why));
+    if (!graph->exec && capture(encoder, slot, graph) != 0) {
+        encoder->graphs = 0;
+        return run_forward(encoder, slot, why);
+    }
     TRY_CUDA(cudaGraphLaunch(graph->exec, encoder->compute), "a forward pass");
+    encoder->replays++;
+    return 0;
+}
+
+static int submit(struct cuda_encoder *encoder, struct slot *slot, struct reason *why)
+{
+    TRY_CUDA(cudaMemcpyAsync(slot->image, slot->image_host, packing_bytes(&slot->packing), cudaMemcpyHostToDevice, encoder->in), "copying a batch to the device");
+    TRY_CUDA(cudaEventRecord(slot->arrived, encoder->in), "copying a batch to the device");
+    TRY_CUDA(cudaStreamWaitEvent(encoder->compute, slot->arrived, 0), "waiting for a batch");
+    TRY_CUDA(cudaEventRecord(slot->begun, encoder->compute), "a forward pass");
+    TRY(run_class(encoder, slot, why));
+    TRY_CUDA(cudaEventRecord(slot->computed, encoder->compute), "a forward pass");
+    TRY_CUDA(cudaStreamWaitEvent(encoder->out, slot->computed, 0), "waiting for embeddings");
+    TRY_CUDA(cudaMemcpyAsync(slot->embeddings_host, forward_result(&encoder->forward, slot->embeddings),
+                             (size_t)slot->packing.texts * forward_width(&encoder->forward) * sizeof(float), cudaMemcpyDeviceToHost, encoder->out),
+             "copying embeddings from the device");
+    TRY_CUDA(cudaEventRecord(slot->ready, encoder->out), "copying embeddings from the device");
     return 0;
 }
 
@@ -319,19 +349,12 @@ static int encoder_begin(struct cuda_encoder *encoder, unsigned number, const st
     TRY(packing_measure(&slot->packing, texts->offsets, texts->count, (size_t)encoder->forward.longest, why));
     TRY(reserve(encoder, slot, why));
     TRY(packing_write(&slot->packing, (struct packed_texts){texts->ids, texts->positions, texts->offsets}, encoder->tables, slot->image_host, why));
-    TRY_CUDA(cudaMemcpyAsync(slot->image, slot->image_host, packing_bytes(&slot->packing), cudaMemcpyHostToDevice, encoder->in), "copying a batch to the device");
-    TRY_CUDA(cudaEventRecord(slot->arrived, encoder->in), "copying a batch to the device");
-    TRY_CUDA(cudaStreamWaitEvent(encoder->compute, slot->arrived, 0), "waiting for a batch");
-    TRY_CUDA(cudaEventRecord(slot->begun, encoder->compute), "a forward pass");
-    TRY(run_class(encoder, slot, why));
-    TRY_CUDA(cudaEventRecord(slot->computed, encoder->compute), "a forward pass");
-    TRY_CUDA(cudaStreamWaitEvent(encoder->out, slot->computed, 0), "waiting for embeddings");
-    TRY_CUDA(cudaMemcpyAsync(slot->embeddings_host, forward_result(&encoder->forward, slot->embeddings),
-                             texts->count * forward_width(&encoder->forward) * sizeof(float), cudaMemcpyDeviceToHost, encoder->out),
-             "copying embeddings from the device");
-    TRY_CUDA(cudaEventRecord(slot->ready, encoder->out), "copying embeddings from the device");
-    slot->busy = 1;
-    return 0;
+    const int result = submit(encoder, slot, why);
+    if (result == 0)
+        slot->busy = 1;
+    else
+        wait_for_all(encoder); /* or a smaller batch would be written over what is still read */
+    return result;
 }
 
 static int encoder_finish(struct cuda_encoder *encoder, unsigned number, float *embeddings, struct reason *why)
@@ -353,6 +376,11 @@ static int encoder_finish(struct cuda_encoder *encoder, unsigned number, float *
 static double encoder_busy(const struct cuda_encoder *encoder)
 {
     return encoder->busy * 1e-3;
+}
+
+static size_t encoder_replays(const struct cuda_encoder *encoder)
+{
+    return encoder->replays;
 }
 
 /* ---- devices ---- */
@@ -389,7 +417,8 @@ static int usable_devices(struct reason *why)
 
 const struct cuda_functions *reprise_cuda(int version)
 {
-    static const struct cuda_functions functions = {.devices = usable_devices, .check = check_model, .facts = facts_of, .open = encoder_open, .begin = encoder_begin,
-                                                    .finish = encoder_finish, .busy = encoder_busy, .close = encoder_close};
+    static const struct cuda_functions functions = {.devices = usable_devices, .check = check_model, .facts = facts_of, .open = encoder_open,
+                                                    .batch_tokens = full_batch, .begin = encoder_begin, .finish = encoder_finish, .busy = encoder_busy, .replays = encoder_replays,
+                                                    .close = encoder_close};
     return version == REPRISE_CUDA_VERSION ? &functions : NULL;
 }

@@ -61,7 +61,7 @@ cudaError_t cuda_gelu(enum element element, struct launch launch, struct batch b
 /* context [rows, heads * head_size] = softmax(queries keys^T / sqrt(head_size) + bias) values, within each text. qkv [rows, 3 * heads * head_size]:
  * queries, keys, values side by side. head_size is 32, 64, 96 or 128. distance_bias [heads, 2 * longest - 1] or NULL: what is
  * added for a key `d` tokens behind its query stands at [head, d + longest - 1]; no text is longer than `longest`.
- * tensor_cores: the way of devices from sm_80 on, for 16-bit elements; else multiply-adds in f32. */
+ * tensor_cores: the way of code for sm_80 and later (cuda_code_for), for 16-bit elements; else multiply-adds in f32. */
 struct attention_shape { int heads, head_size; const float *distance_bias; int longest; int tensor_cores; };
 cudaError_t cuda_attention(enum element element, struct launch launch, struct batch batch, struct attention_shape shape, const void *qkv, void *context)
     __attribute__((warn_unused_result));
@@ -85,6 +85,9 @@ cudaError_t cuda_normalize(struct launch launch, struct batch batch, int width, 
 cudaError_t cuda_convert(enum element element, cudaStream_t stream, size_t count, const float *from, void *to) __attribute__((warn_unused_result));
 
 int cuda_head_size_known(int head_size);
+/* For which compute capability, times ten, the code is that runs on the current device, which is of `capability`: less than that where the library was not built for it. An error:
+ * there is none that runs there. */
+cudaError_t cuda_code_for(int capability, int *code) __attribute__((warn_unused_result));
 /* The least compute capability, times ten, that the library has code for. */
 int cuda_least_capability(void);
 

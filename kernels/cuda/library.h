@@ -1,4 +1,4 @@
-/* libreprise_cuda.so, from outside: the encoder on a GPU as a library of its own, which ../device.c loads at run time, so that text2emb itself needs no CUDA.
+/* libreprise_cuda.so, from outside: the encoder on a GPU as a library of its own, which ../gpu.c loads at run time, so that text2emb itself needs no CUDA.
  *
  * Its one symbol is reprise_cuda, which gives the functions below to a caller of the same version, and NULL to any other. The types are plain, and
  * independent of the rest of Reprise. An encoder is used by one thread at a time. A process that will fork must do so before it calls anything here. */
@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-enum { REPRISE_CUDA_VERSION = 2 }; /* to be raised with any change of this file */
+enum { REPRISE_CUDA_VERSION = 3 }; /* to be raised with any change of this file */
 
 enum { REPRISE_CUDA_NO_MEMORY = -2 }; /* beside 0 and -1: the device's memory does not suffice; nothing has changed */
 
@@ -61,7 +61,7 @@ struct cuda_model {
 struct cuda_settings {
     int device;
     enum cuda_precision precision;
-    int graphs; /* whether forward passes are kept as graphs */
+    int graphs; /* whether forward passes are kept as graphs, where that can be done */
 };
 
 struct cuda_device_facts { char name[128]; int major, minor, multiprocessors; size_t memory; };
@@ -81,12 +81,16 @@ struct cuda_functions {
     int (*facts)(int device, struct cuda_device_facts *facts, struct reason *why);
     /* Copies the weights to the device. NULL with `why`. The model may go afterwards. */
     struct cuda_encoder *(*open)(const struct cuda_model *model, const struct cuda_settings *settings, struct reason *why);
+    /* How many tokens a batch should have at most, where `most` are wanted: no more than that. */
+    size_t (*batch_tokens)(size_t most);
     /* Starts a batch in a free slot. Nothing that was passed is needed afterwards. 0, -1, or REPRISE_CUDA_NO_MEMORY: then fewer tokens may do. */
     int (*begin)(struct cuda_encoder *encoder, unsigned slot, const struct cuda_texts *texts, struct reason *why);
     /* Waits for the slot's batch; embeddings [texts, dimension]. The slot is free afterwards. */
     int (*finish)(struct cuda_encoder *encoder, unsigned slot, float *embeddings, struct reason *why);
     /* Seconds that the device was at work on the batches that are finished. */
     double (*busy)(const struct cuda_encoder *encoder);
+    /* How many forward passes were those of a kept graph. */
+    size_t (*replays)(const struct cuda_encoder *encoder);
     void (*close)(struct cuda_encoder *encoder); /* NULL is allowed */
 };
 

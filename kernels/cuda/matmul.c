@@ -6,7 +6,6 @@
 enum {
     WORKSPACE = 32 << 20, /* bytes: what the library advises for Hopper */
     CANDIDATES = 8,       /* algorithms that are asked for */
-    MOST_ROWS = 1 << 16,  /* up to which an algorithm is tried: BATCH_SIZE=128 of texts of 512 tokens; for very many it may lack the indices */
 };
 
 static cudaDataType_t data_type(enum element element)
@@ -79,45 +78,90 @@ static int is_allowed(const struct matmul_context *context, const struct matmul 
     return status == CUBLAS_STATUS_SUCCESS && result.workspaceSize <= context->workspace_bytes;
 }
 
-static int is_allowed_always(const struct matmul_context *context, const struct matmul *matmul, const cublasLtMatmulAlgo_t *algorithm)
-{
-    for (int rows = CLASS_LEAST; rows <= MOST_ROWS; rows = size_class(rows + 1))
-        if (!is_allowed(context, matmul, rows, algorithm))
-            return 0;
-    return 1;
-}
-
-static int choose(const struct matmul_context *context, struct matmul *matmul, const struct activation_layouts *layouts, cublasLtMatmulPreference_t preference,
-                  struct reason *why)
+static int set_preferences(const struct matmul_context *context, cublasLtMatmulPreference_t preference, struct reason *why)
 {
     const uint64_t workspace = context->workspace_bytes;
     const uint32_t unsplit = CUBLASLT_REDUCTION_SCHEME_NONE;
-    cublasLtMatmulHeuristicResult_t candidates[CANDIDATES];
-    int found = 0, chosen = 0;
     TRY_CUBLAS(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace), "the workspace's size");
     TRY_CUBLAS(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &unsplit, sizeof unsplit), "a product of unsplit sums");
-    TRY_CUBLAS(cublasLtMatmulAlgoGetHeuristic(context->handle, matmul->description, matmul->weight_layout, layouts->x, layouts->y, layouts->y, preference, CANDIDATES,
-                                              candidates, &found), "choosing an algorithm");
-    if (found < 1)
-        return explain(why, "%s:%d: cuBLASLt has no algorithm for a layer of %d inputs and %d outputs", __FILE__, __LINE__, matmul->inputs, matmul->outputs);
-    while (chosen < found && !is_allowed_always(context, matmul, &candidates[chosen].algo))
-        chosen++;
-    matmul->algorithm = candidates[chosen < found ? chosen : 0].algo; /* none: the first, and matmul_run says what is wrong with it, if it comes to that */
     return 0;
 }
 
-static int choose_for_rows(const struct matmul_context *context, struct matmul *matmul, int rows, struct reason *why)
+/* The class of so many rows, from 0. */
+static int class_number(int rows)
+{
+    int number = 0;
+    for (int size = CLASS_LEAST; size < rows && number < MATMUL_CLASSES - 1; size = size_class(size + 1))
+        number++;
+    return number;
+}
+
+/* Keeps the algorithm for the classes that it is allowed for; returns how many they are. */
+static int keep(const struct matmul_context *context, const struct matmul *matmul, struct matmul_choice *choice, const cublasLtMatmulAlgo_t *algorithm,
+                int allowed[MATMUL_CLASSES])
+{
+    int count = 0;
+    for (int number = 0, rows = CLASS_LEAST; number < MATMUL_CLASSES; number++, rows = size_class(rows + 1)) {
+        allowed[number] = is_allowed(context, matmul, rows, algorithm);
+        choice->algorithm[number] = *algorithm;
+        count += allowed[number];
+    }
+    return count;
+}
+
+/* Leaves those that the library says are fine. */
+static int good_ones(cublasLtMatmulHeuristicResult_t *candidates, int found)
+{
+    int good = 0;
+    for (int i = 0; i < found; i++)
+        if (candidates[i].state == CUBLAS_STATUS_SUCCESS)
+            candidates[good++] = candidates[i];
+    return good;
+}
+
+/* What the heuristic names for so many rows, the best first. */
+static int ask(const struct matmul_context *context, const struct matmul *matmul, int rows, cublasLtMatmulHeuristicResult_t candidates[CANDIDATES], int *found,
+               struct reason *why)
 {
     struct activation_layouts layouts;
     cublasLtMatmulPreference_t preference = NULL;
     TRY(create_layouts(context, matmul, rows, &layouts, why));
     int result = check_cublas(cublasLtMatmulPreferenceCreate(&preference), __FILE__, __LINE__, "preferences among algorithms", why);
     if (result == 0)
-        result = choose(context, matmul, &layouts, preference, why);
+        result = set_preferences(context, preference, why);
+    if (result == 0)
+        result = check_cublas(cublasLtMatmulAlgoGetHeuristic(context->handle, matmul->description, matmul->weight_layout, layouts.x, layouts.y, layouts.y, preference,
+                                                             CANDIDATES, candidates, found), __FILE__, __LINE__, "choosing an algorithm", why);
     if (preference)
         (void)cublasLtMatmulPreferenceDestroy(preference);
     destroy_layouts(&layouts);
+    if (result == 0 && (*found = good_ones(candidates, *found)) < 1)
+        return explain(why, "%s:%d: cuBLASLt has no algorithm for a layer of %d inputs and %d outputs", __FILE__, __LINE__, matmul->inputs, matmul->outputs);
     return result;
+}
+
+/* The first one that the heuristic names for the class, if it names any: if it does not, matmul_run says what is wrong, should it come to that. */
+static void choose_for_class(const struct matmul_context *context, const struct matmul *matmul, int rows, cublasLtMatmulAlgo_t *algorithm)
+{
+    cublasLtMatmulHeuristicResult_t candidates[CANDIDATES];
+    int found = 0;
+    if (ask(context, matmul, rows, candidates, &found, NULL) == 0)
+        *algorithm = candidates[0].algo;
+}
+
+static int choose(const struct matmul_context *context, const struct matmul *matmul, struct matmul_choice *choice, struct reason *why)
+{
+    cublasLtMatmulHeuristicResult_t candidates[CANDIDATES];
+    int found = 0, allowed[MATMUL_CLASSES];
+    TRY(ask(context, matmul, choice->rows, candidates, &found, why));
+    for (int i = 0; i < found; i++)
+        if (keep(context, matmul, choice, &candidates[i].algo, allowed) == MATMUL_CLASSES)
+            return 0;
+    (void)keep(context, matmul, choice, &candidates[0].algo, allowed);
+    for (int number = 0, rows = CLASS_LEAST; number < MATMUL_CLASSES; number++, rows = size_class(rows + 1))
+        if (!allowed[number])
+            choose_for_class(context, matmul, rows, &choice->algorithm[number]);
+    return 0;
 }
 
 static int choose_once(struct matmul_context *context, struct matmul *matmul, int rows, enum matmul_then then, struct reason *why)
@@ -125,13 +169,17 @@ static int choose_once(struct matmul_context *context, struct matmul *matmul, in
     for (int i = 0; i < context->choices; i++) {
         const struct matmul_choice *known = &context->choice[i];
         if (known->inputs == matmul->inputs && known->outputs == matmul->outputs && known->rows == rows && known->then == then) {
-            matmul->algorithm = known->algorithm;
+            matmul->choice = known;
             return 0;
         }
     }
-    TRY(choose_for_rows(context, matmul, rows, why));
-    if (context->choices < MATMUL_CHOICES)
-        context->choice[context->choices++] = (struct matmul_choice){matmul->inputs, matmul->outputs, rows, then, matmul->algorithm};
+    if (context->choices == MATMUL_CHOICES)
+        return explain(why, "%s:%d: layers of more than %d shapes", __FILE__, __LINE__, MATMUL_CHOICES);
+    struct matmul_choice *choice = &context->choice[context->choices];
+    *choice = (struct matmul_choice){.inputs = matmul->inputs, .outputs = matmul->outputs, .rows = rows, .then = then};
+    TRY(choose(context, matmul, choice, why));
+    context->choices++;
+    matmul->choice = choice;
     return 0;
 }
 
@@ -162,7 +210,7 @@ int matmul_run(const struct matmul_context *context, const struct matmul *matmul
     struct activation_layouts layouts;
     TRY(create_layouts(context, matmul, rows, &layouts, why));
     const int result = check_cublas(cublasLtMatmul(context->handle, matmul->description, &one, matmul->weights, matmul->weight_layout, x, layouts.x, &zero, y,
-                                                   layouts.y, y, layouts.y, &matmul->algorithm, context->workspace, context->workspace_bytes, stream),
+                                                   layouts.y, y, layouts.y, &matmul->choice->algorithm[class_number(rows)], context->workspace, context->workspace_bytes, stream),
                                     __FILE__, __LINE__, "a matrix product", why);
     destroy_layouts(&layouts);
     return result;

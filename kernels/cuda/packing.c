@@ -15,6 +15,16 @@ int size_class(int count)
     return size;
 }
 
+size_t full_batch(size_t tokens)
+{
+    size_t size = CLASS_LEAST;
+    if (tokens < CLASS_LEAST)
+        return tokens;
+    while (size < CLASS_FULL && 2 * size <= tokens)
+        size *= 2;
+    return size < CLASS_FULL && size / 2 * 3 <= tokens ? size / 2 * 3 : size;
+}
+
 int packing_measure(struct packing *packing, const size_t *offsets, size_t texts, size_t most_tokens, struct reason *why)
 {
     size_t tiles = 0;

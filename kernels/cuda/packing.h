@@ -12,7 +12,7 @@
 #include "../../tools/lib/message.h"
 #include "kernels.h"
 
-enum { CLASS_LEAST = 64 };
+enum { CLASS_LEAST = 64, CLASS_FULL = 1 << 16 };
 
 struct packing {
     int tokens, texts, tiles;
@@ -21,6 +21,10 @@ struct packing {
 
 /* The smallest class that holds `count`. */
 int size_class(int count);
+
+/* The largest class of at most `tokens`, and of at most CLASS_FULL: how many tokens a batch should have at most, as it takes the time of its whole class, and larger
+ * ones take no less for each. Fewer than the least class stay as they are. */
+size_t full_batch(size_t tokens);
 
 /* Measures a batch: text i has offsets[i + 1] - offsets[i] tokens, from 1 to most_tokens. 0, or -1 with `why`. */
 int packing_measure(struct packing *packing, const size_t *offsets, size_t texts, size_t most_tokens, struct reason *why) __attribute__((warn_unused_result));

@@ -6,6 +6,8 @@ enum { THREADS = 128, WARPS = THREADS / WARP };
 
 /* ---- pooling ---- */
 
+enum { AT_ONCE = 16 }; /* loads on their way: a batch has few texts, and a thread would wait for one row after the other */
+
 /* One element of a pooled row, over the rows first … tokens - 1: `states` points to its column in the text's first row. */
 template <typename T> static __device__ float pool_column(int mode, const T *states, size_t hidden, int first, int tokens)
 {
@@ -23,9 +25,15 @@ template <typename T> static __device__ float pool_column(int mode, const T *sta
             sum += static_cast<float>(t + 1) * to_float(states[static_cast<size_t>(t) * hidden]);
         return sum / (static_cast<float>(first + 1 + tokens) * count / 2);
     default:
-#pragma unroll 8 /* loads on their way at once: a batch has few texts, and a thread waits for one row after the other */
-        for (int t = first; t < tokens; t++)
-            sum += to_float(states[static_cast<size_t>(t) * hidden]);
+        for (int t = first; t < tokens; t += AT_ONCE) {
+            float values[AT_ONCE];
+#pragma unroll
+            for (int i = 0; i < AT_ONCE; i++)
+                values[i] = t + i < tokens ? to_float(states[static_cast<size_t>(t + i) * hidden]) : 0;
+#pragma unroll
+            for (int i = 0; i < AT_ONCE; i++)
+                sum += values[i];
+        }
         return mode == POOL_MEAN_SQRT_LEN ? sum / sqrtf(count) : sum / count;
     }
 }

@@ -1,7 +1,7 @@
 /* Compares every kernel of kernels/cuda with its reference over ragged shapes, on a device, or on the host with tests/shim. Prints the largest error of each; exits
  * with 1 if one is too large, if an output was not written, or if something outside the output was.
  *
- *   check_kernels [--quick]     quick: few and small shapes, as an interpreted device takes its time
+ *   check_kernels [--quick] [f32|f16|bf16]…     quick: few and small shapes, as an interpreted device takes its time; of one element, or all
  *
  * Errors are relative to the largest value that was expected. What is allowed follows from the element: half a unit in the last place of a result, a few for
  * what goes through intermediate rounding. */
@@ -16,7 +16,6 @@
 #include "ragged.h"
 
 static int failures, quick;
-static const char *const element_names[] = {"f32", "f16", "bf16"};
 
 static double unit_of(enum element element)
 {
@@ -182,7 +181,7 @@ static void check_attention(enum element element, int tensor_cores)
         struct errors plain = {0}, biased = {0}, sharp = {0};
         for (int i = 0; i < attention_batches(); i++) {
             struct ragged ragged = next_batch(i);
-            const struct attention_shape shape = {.heads = quick ? 1 : 3, .head_size = sizes[s], .longest = RAGGED_POSITIONS, .tensor_cores = tensor_cores};
+            const struct attention_shape shape = {.heads = quick ? 1 + (s == 0) : 3, .head_size = sizes[s], .longest = RAGGED_POSITIONS, .tensor_cores = tensor_cores};
             struct attention_shape with_bias = shape;
             with_bias.distance_bias = &some_bias;
             check_attention_batch(element, &ragged, i % 3 == 2 ? with_bias : shape, i % 3 == 1 ? 8 : 1, i % 3 == 2 ? &biased : i % 3 == 1 ? &sharp : &plain);
@@ -272,28 +271,38 @@ static void check_dense(void)
 
 /* ---- matrix products ---- */
 
-static void check_product(enum element element, int rows, int inputs, int outputs, enum matmul_then then, struct errors *errors)
+/* A product that fails is told, and the others go on. */
+static int run_product(enum element element, int rows, int inputs, int outputs, enum matmul_then then, const void *weights, const void *bias, const void *x, void *y)
 {
     struct matmul_context context;
-    struct matmul matmul;
+    struct matmul matmul = {0};
     struct reason why;
-    const size_t weights = (size_t)inputs * (size_t)outputs;
-    float *w = random_values(element, weights, 1 / sqrt(inputs)), *b = random_values(element, (size_t)outputs, 1), *x = random_values(element, (size_t)rows * (size_t)inputs, 2);
-    float *expected = calloc((size_t)rows * (size_t)outputs, sizeof *expected);
-    void *dw = device_elements(element, w, weights), *db = device_elements(element, b, (size_t)outputs), *dx = device_elements(element, x, (size_t)rows * (size_t)inputs);
-    void *y = device_bytes((size_t)rows * (size_t)outputs * element_size(element));
-    if (!expected)
-        out_of_memory();
-    if (matmul_context_open(&context, element, &why) != 0 || matmul_open(&context, &matmul, inputs, outputs, dw, db, then, 8192, &why) != 0 ||
-        matmul_run(&context, &matmul, rows, dx, y, test_stream(), &why) != 0) {
-        fprintf(stderr, "%s\n", why.text);
-        exit(2);
-    }
-    float *got = host_values(element, y, (size_t)rows * (size_t)outputs);
-    reference_linear(rows, inputs, outputs, w, b, then == MATMUL_BIAS_GELU, x, expected);
-    compare(errors, got, expected, (size_t)rows * (size_t)outputs, (size_t)rows * (size_t)outputs);
+    int result = matmul_context_open(&context, element, &why);
+    if (result == 0)
+        result = matmul_open(&context, &matmul, inputs, outputs, weights, bias, then, 8192, &why);
+    if (result == 0)
+        result = matmul_run(&context, &matmul, rows, x, y, test_stream(), &why);
+    if (result != 0)
+        printf("a product of %d rows, %d inputs, %d outputs, %s: %s\n", rows, inputs, outputs, element_names[element], why.text);
+    MUST(cudaStreamSynchronize(test_stream()));
     matmul_close(&matmul);
     matmul_context_close(&context);
+    return result;
+}
+
+static void check_product(enum element element, int rows, int inputs, int outputs, enum matmul_then then, struct errors *errors)
+{
+    const size_t weights = (size_t)inputs * (size_t)outputs, count = (size_t)rows * (size_t)outputs;
+    float *w = random_values(element, weights, 1 / sqrt(inputs)), *b = random_values(element, (size_t)outputs, 1), *x = random_values(element, (size_t)rows * (size_t)inputs, 2);
+    float *expected = calloc(count, sizeof *expected);
+    void *dw = device_elements(element, w, weights), *db = device_elements(element, b, (size_t)outputs), *dx = device_elements(element, x, (size_t)rows * (size_t)inputs);
+    void *y = device_bytes(count * element_size(element));
+    if (!expected)
+        out_of_memory();
+    failures += run_product(element, rows, inputs, outputs, then, dw, db, dx, y) != 0;
+    float *got = host_values(element, y, count);
+    reference_linear(rows, inputs, outputs, w, b, then == MATMUL_BIAS_GELU, x, expected);
+    compare(errors, got, expected, count, count);
     free(w), free(b), free(x), free(expected), free(got), device_free(dw), device_free(db), device_free(dx), device_free(y);
 }
 
@@ -313,19 +322,24 @@ static void check_products(enum element element)
 
 int main(int argc, char **argv)
 {
-    quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
-    if (argc > 2 || (argc == 2 && !quick)) {
-        fprintf(stderr, "usage: check_kernels [--quick]\n");
+    struct test_arguments arguments;
+    if (test_arguments_read(argc, argv, &arguments) < 0) {
+        fprintf(stderr, "usage: check_kernels [--quick] [f32|f16|bf16]...\n");
         return 2;
     }
+    quick = arguments.quick;
+    setvbuf(stdout, NULL, _IOLBF, 0); /* what was found is told, whatever comes later */
     for (int element = ELEMENT_F32; element <= ELEMENT_BF16; element++) {
+        if (!arguments.elements[element])
+            continue;
         check_rows((enum element)element);
         check_attention((enum element)element, 0);
         if (element != ELEMENT_F32)
             check_attention((enum element)element, 1);
         check_pooling((enum element)element);
         check_products((enum element)element);
+        if (element == ELEMENT_F32)
+            check_dense();
     }
-    check_dense();
     return failures ? 1 : 0;
 }

@@ -46,6 +46,11 @@ static void check_classes(void)
         last = size;
     }
     expect(different < 24, "there are few classes");
+    for (size_t tokens = 1; tokens < 300000; tokens += tokens < 1000 ? 1 : 97) {
+        const size_t full = full_batch(tokens);
+        expect(full <= tokens && full <= CLASS_FULL && (tokens < CLASS_LEAST ? full == tokens : (size_t)size_class((int)full) == full), "a full batch fills its class");
+        expect(full == CLASS_FULL || tokens < CLASS_LEAST || (size_t)size_class((int)full + 1) > tokens, "and none that is larger would");
+    }
 }
 
 static void check_refusals(void)

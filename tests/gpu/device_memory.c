@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "half.h"
 
@@ -95,4 +96,26 @@ float *random_values(enum element element, size_t count, double size)
     for (size_t i = 0; i < count; i++)
         values[i] = rounded(element, (float)(size * uniform()));
     return values;
+}
+
+const char *const element_names[3] = {[ELEMENT_F32] = "f32", [ELEMENT_F16] = "f16", [ELEMENT_BF16] = "bf16"};
+
+int test_arguments_read(int argc, char **argv, struct test_arguments *arguments)
+{
+    int named = 0;
+    *arguments = (struct test_arguments){0};
+    for (int i = 1; i < argc; i++) {
+        int element = 0;
+        while (element < 3 && strcmp(argv[i], element_names[element]) != 0)
+            element++;
+        if (element < 3)
+            named = arguments->elements[element] = 1;
+        else if (strcmp(argv[i], "--quick") == 0)
+            arguments->quick = 1;
+        else
+            return -1;
+    }
+    for (int element = 0; element < 3; element++)
+        arguments->elements[element] |= !named;
+    return 0;
 }

@@ -27,4 +27,9 @@ double uniform(void);
 int pick(int least, int most);
 float *random_values(enum element element, size_t count, double size);
 
+/* The arguments of a test program, [--quick] [f32|f16|bf16]…: the elements that are named, or all. 0, or -1: there was another one. */
+struct test_arguments { int quick, elements[3]; };
+int test_arguments_read(int argc, char **argv, struct test_arguments *arguments);
+extern const char *const element_names[3];
+
 #endif

@@ -1,7 +1,9 @@
 /* The whole forward pass of the library (kernels/cuda/library.h) with random weights: that a text's bits do not depend on its neighbours nor on whether passes are kept
  * as graphs; and, on a device, its speed at the shapes of real models, with the copies of batches in and out, and the time from opening to the first batch.
  *
- *   time_forward [--quick]     quick: the checks alone, on a small model */
+ *   time_forward [--quick] [f32|f16|bf16]…     quick: the checks alone, on a small model; of one precision, or all
+ *
+ * Ends with 1 if a check failed, with 2 if a call did, with 3 if there is no usable device. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,7 +114,7 @@ static struct cuda_texts part(const struct texts *texts, size_t first, size_t co
 
 /* ---- the checks ---- */
 
-static const char *const precision_names[] = {"f32", "f16", "bf16"};
+_Static_assert((int)CUDA_PRECISION_F32 == (int)ELEMENT_F32 && (int)CUDA_PRECISION_F16 == (int)ELEMENT_F16 && (int)CUDA_PRECISION_BF16 == (int)ELEMENT_BF16, "alike");
 
 static struct cuda_encoder *open_encoder(const struct cuda_functions *functions, const struct random_model *random, int precision, int graphs)
 {
@@ -174,9 +176,10 @@ static void check_precision(const struct cuda_functions *functions, const struct
         same &= memcmp(together, again, texts.count * dimension * sizeof *again) == 0;
     }
     const double difference = neighbours_matter(functions, with, &texts, dimension, together);
-    failures += !same || difference > 0;
-    printf("%-10s %-5s %3zu texts: graphs give %s bits; a text among others differs from the same alone by %.2e at most\n", name, precision_names[precision], texts.count,
-           same ? "the same" : "OTHER", difference);
+    const size_t replays = functions->replays(with);
+    failures += !same || difference > 0 || replays == 0;
+    printf("%-10s %-5s %3zu texts: graphs give %s bits (%zu passes were graphs); a text among others differs from the same alone by %.2e at most\n", name, element_names[precision], texts.count,
+           same ? "the same" : "OTHER", replays, difference);
     functions->close(with);
     functions->close(without);
     free(together), free(again);
@@ -213,7 +216,7 @@ static void time_texts(const struct cuda_functions *functions, const struct rand
             need(functions->begin(encoder, slot, &batch, &why));
     }
     const double seconds = (now() - begun) / (BATCHES + CUDA_SLOTS - 1);
-    printf("%-10s %-5s %4zu tokens, %4zu texts a batch: %9.0f texts/s %7.1f TFLOP/s, first batch after %.2f s\n", name, precision_names[precision], each, texts.count,
+    printf("%-10s %-5s %4zu tokens, %4zu texts a batch: %9.0f texts/s %7.1f TFLOP/s, first batch after %.2f s\n", name, element_names[precision], each, texts.count,
            (double)texts.count / seconds, operations_of(random, texts.offsets[texts.count], each) / seconds * 1e-12, opened);
     functions->close(encoder);
 }
@@ -222,20 +225,27 @@ int main(int argc, char **argv)
 {
     static const struct shape small = {"small", 64, 2, 2, 128}, shapes[] = {{"MiniLM-L6", 384, 6, 12, 1536}, {"bert-base", 768, 12, 12, 3072}};
     static const size_t lengths[] = {60, 110, 128, 256};
-    const int quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
     const struct cuda_functions *functions = reprise_cuda(REPRISE_CUDA_VERSION);
-    if (!functions || argc > 2 || (argc == 2 && !quick)) {
-        fprintf(stderr, "usage: time_forward [--quick]\n");
+    struct test_arguments arguments;
+    if (!functions || test_arguments_read(argc, argv, &arguments) < 0) {
+        fprintf(stderr, "usage: time_forward [--quick] [f32|f16|bf16]...\n");
         return 2;
+    }
+    const int quick = arguments.quick;
+    setvbuf(stdout, NULL, _IOLBF, 0); /* what was found is told, whatever comes later */
+    if (functions->devices(&why) < 1) {
+        fprintf(stderr, "%s\n", why.text);
+        return 3;
     }
     for (size_t s = 0; s < (quick ? 1 : sizeof shapes / sizeof *shapes); s++) {
         const struct shape shape = quick ? small : shapes[s];
         struct random_model random;
         make_model(&random, shape);
         for (int precision = CUDA_PRECISION_F32; precision <= CUDA_PRECISION_BF16; precision++)
-            check_precision(functions, &random, shape.name, precision, quick ? 300 : 16384);
+            if (arguments.elements[precision])
+                check_precision(functions, &random, shape.name, precision, quick ? 300 : 16384);
         for (int precision = CUDA_PRECISION_F32; !quick && precision <= CUDA_PRECISION_BF16; precision++)
-            for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+            for (size_t i = 0; arguments.elements[precision] && i < sizeof lengths / sizeof *lengths; i++)
                 for (size_t budget = 8192; budget <= 32768; budget *= 2)
                     if (precision == CUDA_PRECISION_F16 || (lengths[i] == 128 && budget == 16384))
                         time_texts(functions, &random, shape.name, precision, lengths[i], budget);

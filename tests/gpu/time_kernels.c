@@ -1,7 +1,7 @@
 /* Times the kernels on a device at the shapes of real models, each beside its roof: for what moves memory the rate of a large copy, for products that of a large product
  * of the same type, both measured here.
  *
- *   time_kernels        prints a table; every time is the median of repeated runs between two events, each of several launches, or it would be that of launching */
+ *   time_kernels [f32|f16|bf16]…     prints a table; every time is the median of repeated runs between two events, each of several launches, or it would be that of launching */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,7 +202,7 @@ static void time_shape(enum element element, struct shape shape, int tokens_each
     struct rows rows = make_rows(element, shape, tokens_each, budget);
     const double tokens = rows.ragged.packing.tokens, row = tokens * shape.hidden * (double)element_size(element);
     const int room = rows.ragged.launch.rows, hidden = shape.hidden;
-    printf("%s, %s, texts of %d tokens, %d in a batch of %.0f\n", shape.name, element == ELEMENT_F32 ? "f32" : element == ELEMENT_F16 ? "f16" : "bf16", tokens_each,
+    printf("%s, %s, texts of %d tokens, %d in a batch of %.0f\n", shape.name, element_names[element], tokens_each,
            rows.ragged.packing.texts, tokens);
     print_moving("embedding + layer norm", time_of(run_embed, &rows), row, copy); /* the tables stay in the cache */
     print_moving("residual + layer norm", time_of(run_add_norm, &rows), 3 * row, copy);
@@ -222,15 +222,23 @@ static void time_shape(enum element element, struct shape shape, int tokens_each
     free_rows(&rows);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const struct shape shapes[] = {{"MiniLM-L6", 384, 12, 1536}, {"bert-base", 768, 12, 3072}};
     static const int lengths[] = {60, 110, 128, 256};
+    struct test_arguments arguments;
+    if (test_arguments_read(argc, argv, &arguments) < 0 || arguments.quick) {
+        fprintf(stderr, "usage: time_kernels [f32|f16|bf16]...\n");
+        return 2;
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0); /* what was measured is told, whatever comes later */
     const double copy = copy_rate();
     printf("a copy of 2 GiB: %.0f GB/s, read and written\n", copy * 1e-9);
     for (int element = ELEMENT_F32; element <= ELEMENT_BF16; element++) {
+        if (!arguments.elements[element])
+            continue;
         const double product = product_rate((enum element)element, 8192, 8192, 8192, MATMUL_BIAS);
-        printf("a product of 8192 x 8192 x 8192, %s: %.0f TFLOP/s\n", element == ELEMENT_F32 ? "f32" : element == ELEMENT_F16 ? "f16" : "bf16", product * 1e-12);
+        printf("a product of 8192 x 8192 x 8192, %s: %.0f TFLOP/s\n", element_names[element], product * 1e-12);
         for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
             for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
                 if (element == ELEMENT_F16 || lengths[i] == 128)

@@ -80,7 +80,8 @@ bool fit(const shim_matmul &desc, const shim_layout &a, const shim_layout &b, co
     return m == d.rows && n == d.cols && k == k_too && a.ld >= a.rows && b.ld >= b.rows && d.ld >= d.rows && (desc.epilogue == CUBLASLT_EPILOGUE_DEFAULT || desc.bias);
 }
 
-/* Marks what the heuristic gave. The one that it names first for many rows is not allowed for few: the library promises no more than that. */
+/* Marks what the heuristic gave. The one that it names first for many rows is not allowed for few: the library promises no more than that. With SHIM_ALGORITHMS=1 it
+ * names no other, so that none is allowed for all. */
 const uint64_t algorithm = 0x5348494d, for_many_rows = 0x4d414e59;
 const size_t many = 256;
 
@@ -165,10 +166,18 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
     *found = 0;
     if (wanted < 1 || !fit(*desc, *a, *b, *d))
         return CUBLAS_STATUS_INVALID_VALUE;
-    if (d->cols >= many)
+    if (wanted > 1) { /* one that nothing is known of */
+        results[*found] = {};
+        results[(*found)++].state = CUBLAS_STATUS_NOT_SUPPORTED;
+    }
+    if (d->cols >= many) {
+        results[*found] = {};
         results[(*found)++].algo = {{for_many_rows}};
-    if (*found < wanted)
+    }
+    if (d->cols < many || (*found < wanted && !getenv("SHIM_ALGORITHMS"))) {
+        results[*found] = {};
         results[(*found)++].algo = {{algorithm}};
+    }
     return CUBLAS_STATUS_SUCCESS;
 }
 

@@ -33,6 +33,7 @@ void shim_barrier();
 
 /* ---- runtime.cpp ---- */
 void shim_enqueue(cudaStream_t stream, std::function<void()> work);
+bool shim_launch_fails();
 
 inline void __syncthreads() { shim_barrier(); }
 inline void __syncwarp()
@@ -60,10 +61,15 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *config, void (*kernel)(
     if (config->blockDim.x < 1 || config->blockDim.x > 1024 || config->gridDim.x < 1 || config->gridDim.y < 1 || config->gridDim.y > 65535 ||
         config->gridDim.z < 1 || config->gridDim.z > 65535 || config->dynamicSmemBytes > 227 * 1024)
         return cudaErrorInvalidValue;
+    if (shim_launch_fails())
+        return cudaErrorMemoryAllocation;
     const cudaLaunchConfig_t launch = *config;
     shim_enqueue(config->stream, [=] { shim_run_grid(launch.gridDim, launch.blockDim, launch.dynamicSmemBytes, [&] { kernel(arguments...); }); });
     return cudaSuccess;
 }
+
+struct cudaFuncAttributes { int ptxVersion; };
+template <typename... Parameters> cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *, void (*)(Parameters...)) { return cudaSuccess; }
 
 inline cudaError_t cudaFuncSetAttribute(const void *, cudaFuncAttribute, int value)
 {

@@ -1,12 +1,14 @@
 /* A thin stand-in for the CUDA runtime on the host: what kernels/cuda calls and nothing else, so that the kernels' own source and the code around them run,
  * slowly, where no device is. It is for tests alone; no program is linked with it.
  *
- * What it honours: the order of a stream, and nothing more. Work is queued and done no sooner than somebody waits for it, so a result that is read too early, or
- * a buffer that is filled again too early, shows. A block's threads are fibers: barriers, warp exchanges and shared memory of exactly the size that the
- * launch asks for are as on a device; whoever exchanges within a warp that is not whole, or waits for what never comes, ends the program.
+ * What it honours: the order of a stream, and nothing more. Work is queued and done no sooner than somebody waits for it, so a result that is read too early
+ * shows, and a buffer that is written again before it was copied to the device ends the program. A block's threads are fibers: barriers, warp exchanges and shared
+ * memory of exactly the size that the launch asks for are as on a device; whoever exchanges within a warp that is not whole, or waits for what never comes, ends
+ * the program.
  *
  * Environment: SHIM_DEVICES (1), SHIM_MEMORY (bytes of a device; 4 GiB), SHIM_CAPABILITY (90), SHIM_ORDER (in which order a block's threads run: 0 forward,
- * 1 backward, other numbers a shuffle: a race between threads shows as a result that depends on it). */
+ * 1 backward, other numbers a shuffle: a race between threads shows as a result that depends on it), SHIM_GRAPHS (0: none can be made), SHIM_LAUNCH (the number of a
+ * launch that finds no memory), SHIM_ALGORITHMS (cublaslt.cpp). */
 #ifndef SHIM_CUDA_RUNTIME_API_H
 #define SHIM_CUDA_RUNTIME_API_H
 
@@ -25,7 +27,7 @@ extern "C" {
 
 typedef enum {
     cudaSuccess, cudaErrorInvalidValue, cudaErrorMemoryAllocation, cudaErrorNoDevice = 100, cudaErrorInvalidDevice = 101, cudaErrorInvalidResourceHandle = 400,
-    cudaErrorStreamCaptureUnsupported = 900
+    cudaErrorStreamCaptureUnsupported = 900, cudaErrorStreamCaptureInvalidated = 901
 } cudaError_t;
 
 typedef struct shim_stream *cudaStream_t;

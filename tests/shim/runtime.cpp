@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <string_view>
 #include <vector>
 
 #include "cuda_runtime.h"
@@ -53,6 +54,11 @@ size_t queued(cudaStream_t stream)
     return stream->done + stream->queue.size();
 }
 
+size_t hash_of(const void *bytes, size_t count)
+{
+    return std::hash<std::string_view>()(std::string_view(static_cast<const char *>(bytes), count));
+}
+
 double now()
 {
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -70,6 +76,12 @@ void shim_enqueue(cudaStream_t stream, std::function<void()> work)
         stream->captured.push_back(std::move(work));
     else
         stream->queue.push_back(std::move(work));
+}
+
+bool shim_launch_fails()
+{
+    static size_t launches;
+    return ++launches == setting("SHIM_LAUNCH", 0);
 }
 
 extern "C" {
@@ -138,9 +150,16 @@ cudaError_t cudaFreeHost(void *memory)
     return cudaSuccess;
 }
 
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t stream)
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream)
 {
-    shim_enqueue(stream, [=] { memcpy(to, from, bytes); });
+    const size_t meant = kind == cudaMemcpyHostToDevice ? hash_of(from, bytes) : 0;
+    shim_enqueue(stream, [=] {
+        if (kind == cudaMemcpyHostToDevice && hash_of(from, bytes) != meant) {
+            fprintf(stderr, "shim: what is copied to the device was written again before\n");
+            abort();
+        }
+        memcpy(to, from, bytes);
+    });
     return cudaSuccess;
 }
 
@@ -228,6 +247,11 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
     if (!stream->capturing)
         return cudaErrorInvalidValue;
     stream->capturing = false;
+    if (!setting("SHIM_GRAPHS", 1)) {
+        stream->captured.clear();
+        *graph = nullptr;
+        return cudaErrorStreamCaptureInvalidated;
+    }
     *graph = new shim_graph{std::move(stream->captured)};
     return cudaSuccess;
 }
@@ -277,6 +301,7 @@ const char *cudaGetErrorName(cudaError_t error)
     case cudaErrorInvalidDevice: return "cudaErrorInvalidDevice";
     case cudaErrorInvalidResourceHandle: return "cudaErrorInvalidResourceHandle";
     case cudaErrorStreamCaptureUnsupported: return "cudaErrorStreamCaptureUnsupported";
+    case cudaErrorStreamCaptureInvalidated: return "cudaErrorStreamCaptureInvalidated";
     }
     return "an error";
 }

@@ -35,6 +35,8 @@ struct pipeline {
     size_t next, on_their_way;      /* the next shard to read; those read and not finished */
     struct passage_list read, embedded;
     int writing, stop, failed;      /* whether somebody writes; nothing new is begun; some shard failed */
+    int broken;                     /* a thread could not begin, for this reason */
+    struct reason broken_why;
 };
 
 struct worker {
@@ -171,17 +173,43 @@ static int all_is_done(const struct pipeline *pipeline)
     return pipeline->next >= pipeline->settings->count && pipeline->on_their_way == 0;
 }
 
+/* Each thread reads a tokenizer of its own, side by side with the others, as the first batch waits for it. */
+static void open_tokenizer(struct pipeline *pipeline, struct worker *worker)
+{
+    const struct model_settings tokenizer_alone = {.pooling = -1, .normalize = -1, .result = MODEL_IDS};
+    struct reason why;
+    worker->tokenizing = model_folder_open(pipeline->settings->model_path, &tokenizer_alone, &why);
+    if (worker->tokenizing)
+        return;
+    pthread_mutex_lock(&pipeline->lock);
+    pipeline->broken = 1;
+    pipeline->broken_why = why;
+    pthread_cond_broadcast(&pipeline->changed);
+    pthread_mutex_unlock(&pipeline->lock);
+}
+
+static int is_broken(struct pipeline *pipeline, struct reason *why)
+{
+    pthread_mutex_lock(&pipeline->lock);
+    const int broken = pipeline->broken;
+    if (broken)
+        *why = pipeline->broken_why;
+    pthread_mutex_unlock(&pipeline->lock);
+    return broken;
+}
+
 static void *work(void *context)
 {
     struct worker *worker = context;
     struct pipeline *pipeline = worker->pipeline;
     const size_t most = (size_t)pipeline->settings->threads * ON_THEIR_WAY;
+    open_tokenizer(pipeline, worker);
     pthread_mutex_lock(&pipeline->lock);
     for (;;) {
         skip_finished(pipeline);
         if (pipeline->embedded.first && !pipeline->writing)
             write_next(pipeline);
-        else if (pipeline->stop || all_is_done(pipeline))
+        else if (pipeline->stop || pipeline->broken || all_is_done(pipeline))
             break;
         else if (pipeline->next < pipeline->settings->count && pipeline->on_their_way < most)
             read_next(pipeline, worker);
@@ -284,6 +312,8 @@ static int run_batches(struct batching *batching, const struct worker *workers, 
     for (int more = 1; more || batches->under_way || gpu_batches_waiting(batches);) {
         const int idle = batches->under_way == 0, hungry = gpu_batches_waiting(batches) < batches->budget;
         struct passage *passage = NULL;
+        if (is_broken(batching->pipeline, why))
+            return -1;
         watch(batching->pipeline, workers);
         if (hungry && (passage = take_read(batching->pipeline, idle && gpu_batches_waiting(batches) == 0, &more))) {
             if (put_texts(batching, passage, why) < 0)
@@ -326,14 +356,9 @@ static int start_workers(struct pipeline *pipeline, struct worker *workers, unsi
 {
     for (*started = 0; *started < pipeline->settings->threads; (*started)++) {
         struct worker *worker = &workers[*started];
-        const struct model_settings tokenizer_alone = {.pooling = -1, .normalize = -1, .result = MODEL_IDS};
         worker->pipeline = pipeline;
-        if (!(worker->tokenizing = model_folder_open(pipeline->settings->model_path, &tokenizer_alone, why)))
-            return -1;
-        if (pthread_create(&worker->thread, NULL, work, worker) != 0) {
-            model_folder_close(worker->tokenizing);
+        if (pthread_create(&worker->thread, NULL, work, worker) != 0)
             return fail_errno(why, "cannot start a thread");
-        }
     }
     return 0;
 }
@@ -416,6 +441,8 @@ int gpu_pipeline_run(const struct gpu_pipeline *settings, struct gpu_encoder *en
     struct gpu_pipeline bounded = *settings;
     if (bounded.threads > MOST_THREADS)
         bounded.threads = MOST_THREADS;
+    if (bounded.threads > bounded.count && bounded.count > 0)
+        bounded.threads = (unsigned)bounded.count;
     struct pipeline pipeline = {.settings = &bounded, .guard = guard, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     struct batching batching = {.pipeline = &pipeline, .items = done_before(settings)};
     list_clear(&pipeline.read);
