@@ -9,8 +9,7 @@
  *
  * Where a processor adds beside its multipliers, a third of the multiplications are saved (paired_product.h): then an element is a chain over triples of k, again in
  * ascending order. Why not Strassen's seven products for eight: measured on Zen 5 in Winograd's form, rows paired within a text, the products became 8 % faster, the
- * whole 1 to 3 %, and an embedding's largest error grew from 2e-7 to 5e-7 and more; products by pairs make the whole a third faster with 3e-7.
- */
+ * whole 1 to 3 %, and an embedding's largest error grew from 2e-7 to 5e-7 and more; products by pairs make the whole a third faster with 3e-7. */
 #ifndef REPRISE_KERNELS_H
 #define REPRISE_KERNELS_H
 
@@ -46,7 +45,6 @@ struct attention {
 struct kernels {
     const char *name, *set; /* the instruction set's name; with or without "_paired" (paired_product.h) */
     size_t panel; /* outputs side by side in a panel of weights */
-    size_t rows;  /* rows that one pass over a panel takes: a good number of rows is a multiple */
 
     /* Packs weights [outputs, inputs], each row `stride` floats behind the one before as a model file holds them, into layer->weights, from output `first` on. */
     void (*pack)(const struct linear *layer, const float *weights, size_t stride, size_t first, size_t outputs);
@@ -66,7 +64,7 @@ struct kernels {
 
 /* The instruction sets this program was built for and this machine has, best first; NULL behind the last. */
 const struct kernels *kernels_available(size_t index);
-/* The best one, or the one that the environment variable KERNELS names (avx512, avx2, plain). NULL with `why` if that is not available. */
+/* The best one, or the one that the environment variable KERNELS names (avx512_paired, avx512, avx2, plain). NULL with `why` if that is not available. */
 const struct kernels *kernels_choose(struct reason *why) __attribute__((warn_unused_result));
 
 #endif

@@ -305,6 +305,6 @@ static void scaled_sum(size_t width, const float *a, const float *b, float facto
 #define KERNELS_TEXT(name) TEXT_OF(name)
 extern const struct kernels KERNELS_OBJECT(KERNELS_NAME);
 const struct kernels KERNELS_OBJECT(KERNELS_NAME) = {
-    .name = KERNELS_TEXT(KERNELS_NAME), .set = KERNELS_SET, .panel = PANEL, .rows = LINEAR_ROWS, .pack = pack, .linear = linear, .attention = attention,
+    .name = KERNELS_TEXT(KERNELS_NAME), .set = KERNELS_SET, .panel = PANEL, .pack = pack, .linear = linear, .attention = attention,
     .attention_scratch = attention_scratch, .layer_norm = layer_norm, .layer_norm_of_sum = layer_norm_of_sum, .scaled_sum = scaled_sum,
 };

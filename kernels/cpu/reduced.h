@@ -39,7 +39,8 @@ struct reduced_linear {
 struct reduced {
     enum precision precision; /* that it is chosen for */
     const char *values;       /* what its operands hold: "bf16", "int16" or "int8" */
-    size_t panel, rows;   /* as struct kernels has them */
+    size_t panel; /* as struct kernels has it */
+    size_t rows;  /* rows that one pass over a panel takes: a good number of rows is a multiple */
     size_t group;         /* inputs that one lane of an instruction takes at a time */
     size_t value_bytes;
 
