@@ -205,7 +205,7 @@ static void check_attention(const struct reduced *kernels, const struct kernels 
 }
 
 #if defined(__x86_64__)
-extern const struct reduced reduced_int16_avx512, reduced_int16_avx512_paired;
+extern const struct reduced reduced_bf16, reduced_int16_avx512, reduced_int16_avx512_paired;
 
 /* y = x W^T by both; the numbers of bits that differ are returned, and the largest error relative to the lengths of x and of the weights. */
 static int differ_by_pairs(size_t rows, size_t inputs, size_t outputs, const float *x, const float *weights, double *error)
@@ -275,9 +275,14 @@ int main(void)
         }
 #if defined(__x86_64__)
     struct reason why;
+    struct reduced kernels;
     setenv("KERNELS", "avx512", 1);
     if (kernels_choose(&why) && __builtin_cpu_supports("avx512vnni"))
         check_pairs();
+    if (kernels_choose(&why) && reduced_choose(PRECISION_BF16, &kernels) && kernels.attention == reduced_bf16.attention) { /* which no processor with VNNI chooses */
+        check_linear(&reduced_bf16, "bf16 avx512", 2e-2);
+        check_layer_norm(&reduced_bf16, "bf16 avx512");
+    }
 #endif
     return failures ? 1 : 0;
 }

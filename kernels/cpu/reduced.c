@@ -31,9 +31,9 @@ static const struct reduced *choose_linear(enum precision wanted, const struct k
         return &reduced_int8_avx2;
     if (wanted < PRECISION_BF16)
         return NULL;
-    if (vnni && paired)
-        return &reduced_int16_avx512_paired;
-    return wide && has_avx512_bf16() ? &reduced_bf16 : vnni ? &reduced_int16_avx512 : NULL;
+    if (vnni)
+        return paired ? &reduced_int16_avx512_paired : &reduced_int16_avx512;
+    return wide && has_avx512_bf16() ? &reduced_bf16 : NULL;
 }
 
 static int choose(enum precision wanted, const struct kernels *exact, struct reduced *chosen)

@@ -1,8 +1,9 @@
 /* Linear layers in reduced precision: what is read by a product is rounded to 16 or 8 bits, everything else (sums, biases, the residual
  * stream, layer norms, softmax, GELU) stays f32. One source (reduced_source.h), built once per format and instruction set.
  *
- *   bf16  16 bits. Weights and activations to the nearest bf16, sums in f32 (VDPBF16PS); or to integers, in units of their own for each output and each token, sums
- *         in 32-bit integers, which are exact (VPDPWSSD). Integers are closer to f32, and are taken where they are faster, by pairs, or where there is no VDPBF16PS.
+ *   bf16  16 bits. Weights and activations to integers, in units of their own for each output and each token, sums in 32-bit integers, which are exact (VPDPWSSD). They
+ *         take as long as bf16 numbers, or less by pairs, and are closer to f32: of 500 texts in 12 languages, all-mpnet-base-v2 had one at a cosine of 0.9976 in bf16, and none below
+ *         0.99998 in integers. A processor without VNNI rounds to the nearest bf16, with sums in f32 (VDPBF16PS).
  *   int8  weights to -127 .. 127, in units of their own for each output; activations to 0 .. 255, in units and from a zero of their own for each
  *         token, found as they come (so nothing is calibrated); both are rotated before, which spreads what is large; sums in 32-bit integers, which are exact (VPDPBUSD). Attention's own
  *         two products stay in bf16, or in f32 where the machine has no bf16.
