@@ -68,9 +68,14 @@ def ranks(values):
     return numpy.argsort(numpy.argsort(values)).astype(float)
 
 
+def units(embeddings):
+    """Each embedding at length 1, in double precision."""
+    return embeddings.astype(float) / numpy.linalg.norm(embeddings.astype(float), axis=1, keepdims=True)
+
+
 def fidelity(reference, embeddings):
     """Cosine with the reference (least, mean), Spearman correlation of all pairs' similarities, overlap of the ten nearest neighbours."""
-    a, b = (x.astype(float) / numpy.linalg.norm(x.astype(float), axis=1, keepdims=True) for x in (reference, embeddings))
+    a, b = units(reference), units(embeddings)
     cosine, pairs = (a * b).sum(1), numpy.triu_indices(len(a), 1)
     near_a, near_b = a @ a.T, b @ b.T
     spearman = numpy.corrcoef(ranks(near_a[pairs]), ranks(near_b[pairs]))[0, 1]

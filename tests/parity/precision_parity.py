@@ -16,7 +16,7 @@ from sentence_transformers import SentenceTransformer
 sys.path.append(str(Path(__file__).parent.parent / "bench"))
 from multilingual_texts import multilingual_texts
 from odd_texts import english_texts
-from text_bench import fidelity
+from text_bench import fidelity, units
 
 SETS, LEAST, MEAN = ("avx512_paired", "avx512", "avx2"), {"bf16": 0.9999, "int8": 0.99}, {"bf16": 0.9999, "int8": 0.998}
 
@@ -48,8 +48,7 @@ def main():
                 if embeddings is None:
                     print(f"  {precision}, {instructions:14} skipped: not on this machine")
                     continue
-                a, b = (x.astype(float) / numpy.linalg.norm(x.astype(float), axis=1, keepdims=True) for x in (reference, embeddings))
-                cosine = (a * b).sum(1)
+                cosine = (units(reference) * units(embeddings)).sum(1)
                 bad = not (cosine.min() >= LEAST[precision] and cosine.mean() >= MEAN[precision])
                 worse |= bad
                 print(f"  {precision}, {instructions:14} {fidelity(reference, embeddings)}{'  TOO FAR' if bad else ''}", flush=True)
