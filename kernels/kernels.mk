@@ -8,6 +8,7 @@ $(B)/kernels/cpu/reduced_%_avx512.o $(B)/kernels/cpu/reduced_%_paired.o $(B)/ker
 $(B)/kernels/cpu/reduced_bf16.o: OBJECT_CFLAGS += -mavx512bw -mavx512vl -mavx512bf16
 $(B)/kernels/cpu/reduced_int8_avx512.o: OBJECT_CFLAGS += -mavx512vnni
 $(B)/kernels/cpu/reduced_int16_%.o: OBJECT_CFLAGS += -mavx512bw -mavx512vnni
+$(B)/kernels/cpu/reduced_%_amx.o: OBJECT_CFLAGS += -mavx512f -mavx512bw -mavx512vbmi -mfma -mprefer-vector-width=512 -mamx-tile -mamx-int8
 $(B)/kernels/cpu/reduced_int8_avx2.o: OBJECT_CFLAGS += -mavx2 -mfma -mavxvnni
 # Checks of every single address (which AddressSanitizer makes too, and better) make of these unrolled tiles what a compiler takes minutes for.
 sanitized := $(findstring -fsanitize,$(cflags.$(BUILD)))

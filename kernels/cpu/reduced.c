@@ -6,7 +6,7 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 
-extern const struct reduced reduced_bf16, reduced_int16_avx512_paired, reduced_int16_avx512, reduced_int8_avx512, reduced_int8_avx2;
+extern const struct reduced reduced_bf16, reduced_int16_avx512_paired, reduced_int16_avx512, reduced_int8_avx512, reduced_int8_avx2, reduced_int8_amx, reduced_int16_amx, reduced_int24_amx;
 
 /* What a compiler's own test does not know by name in every version. That the system keeps the wide registers is known: kernels_available has asked. */
 static int has_avx_vnni(void)
@@ -24,6 +24,8 @@ static int has_avx512_bf16(void)
 /* The kernels of linear layers for `wanted`, or for the next higher precision; NULL: that is f32. */
 static const struct reduced *choose_linear(enum precision wanted, const struct kernels *exact)
 {
+    if (strcmp(exact->name, "amx") == 0)
+        return wanted == PRECISION_INT8 ? &reduced_int8_amx : wanted == PRECISION_BF16 ? &reduced_int16_amx : &reduced_int24_amx;
     const int wide = strcmp(exact->set, "avx512") == 0, paired = strcmp(exact->name, exact->set) != 0, vnni = wide && __builtin_cpu_supports("avx512vnni");
     if (wanted == PRECISION_INT8 && vnni)
         return &reduced_int8_avx512;
@@ -43,6 +45,11 @@ static int choose(enum precision wanted, const struct kernels *exact, struct red
         return 0;
     const int wide = strcmp(exact->set, "avx512") == 0;
     *chosen = *linear;
+    if (chosen->precision == PRECISION_F32) {
+        chosen->attention = exact->attention;
+        chosen->attention_scratch = exact->attention_scratch;
+        return 1;
+    }
     chosen->attention = wide && has_avx512_bf16() ? reduced_bf16.attention : exact->attention;
     chosen->attention_scratch = wide && has_avx512_bf16() ? reduced_bf16.attention_scratch : exact->attention_scratch;
     return 1;
