@@ -42,7 +42,7 @@ static double larger(double a, double b)
 
 static struct operand make_operand(const struct reduced *kernels, size_t rows, size_t width)
 {
-    const size_t filled = (width + kernels->group - 1) / kernels->group * kernels->group, stride = (filled * kernels->value_bytes + 63) / 64 * 64 + 64;
+    const size_t filled = (width + kernels->group - 1) / kernels->group * kernels->group, stride = kernels->tile_rows ? filled * kernels->value_bytes : (filled * kernels->value_bytes + 63) / 64 * 64 + 64;
     return (struct operand){room((rows + kernels->rows - 1) / kernels->rows * kernels->rows * stride), stride, room(rows * sizeof(float)), room(rows * sizeof(float)), room(rows * sizeof(int32_t)), room(width * sizeof(float))};
 }
 

@@ -5,8 +5,8 @@
     (((integers){0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7} << 4) * 0x01010101 + 0x0c080400 + \
      (integers){first, first, first, first, first, first, first, first, second, second, second, second, second, second, second, second} * 0x01010101)
 
-/* GROUP numbers, rounded: each digit's in its plane. Half of a digit's range is added to all but the highest and then taken from it, which makes bytes of digits. */
-INLINE void store_digits(char *at, size_t plane, const vector numbers[GROUP / LANES])
+/* GROUP numbers, rounded: `apart` bytes from digit to digit. Half of a digit's range is added to all but the highest and then taken from it, which makes bytes of digits. */
+INLINE void store_digits(char *at, size_t apart, const vector numbers[GROUP / LANES])
 {
     const __m512i half = _mm512_set1_epi32(DIGITS == 3 ? 0x8080 : 0x80);
     const __m512i upper = (__m512i)DIGITS_OF(DIGITS - 1, DIGITS - 2), lowest = (__m512i)DIGITS_OF(0, 0);
@@ -16,11 +16,11 @@ INLINE void store_digits(char *at, size_t plane, const vector numbers[GROUP / LA
     UNROLL for (size_t i = 0; i < 2; i++)
         pairs[i] = _mm512_permutex2var_epi8(whole[2 * i], upper, whole[2 * i + 1]);
     _mm512_storeu_si512(at, _mm512_shuffle_i64x2(pairs[0], pairs[1], 0x44));
-    _mm512_storeu_si512(at + plane, _mm512_shuffle_i64x2(pairs[0], pairs[1], 0xee));
+    _mm512_storeu_si512(at + apart, _mm512_shuffle_i64x2(pairs[0], pairs[1], 0xee));
     if (DIGITS == 3) {
         UNROLL for (size_t i = 0; i < 2; i++)
             pairs[i] = _mm512_permutex2var_epi8(whole[2 * i], lowest, whole[2 * i + 1]);
-        _mm512_storeu_si512(at + 2 * plane, _mm512_shuffle_i64x2(pairs[0], pairs[1], 0x44));
+        _mm512_storeu_si512(at + 2 * apart, _mm512_shuffle_i64x2(pairs[0], pairs[1], 0x44));
     }
 }
 
@@ -37,26 +37,30 @@ INLINE float largest_size(size_t width, const float *x)
     return vector_largest(vector_larger(vector_larger(most[0], most[1]), vector_larger(most[2], most[3])));
 }
 
-/* MOST is a little less than 127 in every digit, so that nothing is larger once it is rounded. */
-static void convert_row(size_t width, const float *x, const struct operand *into, size_t row)
+/* A row, or an output's weights, to `values`, where digits stand `apart` bytes apart; the unit is returned. MOST is a little less than 127 in every digit, so that nothing is larger once
+ * it is rounded. */
+INLINE float convert_numbers(size_t width, const float *x, char *values, const size_t apart)
 {
     static const float MOST = DIGITS == 3 ? 8355000 : 32638, UNIT = DIGITS == 3 ? 256 : 16; /* the square of UNIT is that of the last sum of digits' products */
-    char *values = (char *)into->values + row * into->stride;
-    const size_t plane = plane_bytes(width);
     const float largest = largest_size(width, x), factor = largest > 0 ? MOST / largest : 1;
     vector numbers[GROUP / LANES];
     size_t j = 0;
-    for (; j + GROUP <= width; j += GROUP) {
+    for (; j + GROUP <= width; j += GROUP, values += DIGITS * apart) {
         UNROLL for (size_t i = 0; i < GROUP / LANES; i++)
             numbers[i] = load(x + j + i * LANES) * all(factor);
-        store_digits(values + j, plane, numbers);
+        store_digits(values, apart, numbers);
     }
     if (j < width) {
         float rest[GROUP] = {0};
         memcpy(rest, x + j, (width - j) * sizeof *x);
         for (size_t i = 0; i < GROUP / LANES; i++)
             numbers[i] = load(rest + i * LANES) * all(factor);
-        store_digits(values + j, plane, numbers);
+        store_digits(values, apart, numbers);
     }
-    into->scale[row] = UNIT / factor;
+    return UNIT / factor;
+}
+
+static void convert_row(size_t width, const float *x, const struct operand *into, size_t row)
+{
+    into->scale[row] = convert_numbers(width, x, row_values(into, row), APART);
 }

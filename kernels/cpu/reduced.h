@@ -42,6 +42,7 @@ struct reduced {
     const char *values;       /* what its operands hold: "bf16", "int16" or "int8" */
     size_t panel; /* as struct kernels has it */
     size_t rows;  /* rows that one pass over a panel takes: a good number of rows is a multiple */
+    size_t tile_rows; /* 0: the values of a row lie side by side; or they lie in tiles of so many rows, and the stride is that of values alone */
     size_t group;         /* inputs that one lane of an instruction takes at a time */
     size_t value_bytes;
 

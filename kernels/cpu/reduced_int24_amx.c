@@ -4,7 +4,7 @@
 
 #define DIGITS 3
 #define GROUP 64
-#define ROWS 32
+#define ROWS 16
 #define WIDTH 1
 #include "reduced_source.h"
 

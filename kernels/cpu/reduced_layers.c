@@ -136,7 +136,8 @@ static void *make_buffer(size_t bytes)
 
 static int make_operand(struct operand *operand, size_t rows, size_t width, const struct reduced *kernels)
 {
-    operand->stride = row_bytes(round_up(width, kernels->group) * kernels->value_bytes);
+    const size_t bytes = round_up(width, kernels->group) * kernels->value_bytes;
+    operand->stride = kernels->tile_rows ? bytes : row_bytes(bytes);
     operand->values = make_buffer(round_up(rows, kernels->rows) * operand->stride); /* whole passes over a panel */
     operand->scale = make_buffer(rows * sizeof(float));
     operand->zero = make_buffer(rows * sizeof(float));

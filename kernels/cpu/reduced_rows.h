@@ -54,14 +54,14 @@ static void rotate(size_t width, const float *x, float *rotated)
 INLINE void convert_row(size_t width, const float *x, float least, float most, const struct operand *into, size_t row)
 {
     const float scale = most > least ? (most - least) / 255 : 1, shift = nearbyintf(-least / scale), factor = 1 / scale;
-    char *values = (char *)into->values + row * into->stride;
+    char *values = row_values(into, row);
     size_t j = 0;
     into->scale[row] = scale;
     into->zero[row] = -shift * scale;
     for (; j + LANES <= width; j += LANES)
-        store_values(values + j, fused(load(x + j), all(factor), all(shift)));
+        store_values(values + value_at(j), fused(load(x + j), all(factor), all(shift)));
     if (j < width)
-        store_some_values(values + j, fused(load_some(x + j, width - j), all(factor), all(shift)), width - j);
+        store_some_values(values + value_at(j), fused(load_some(x + j, width - j), all(factor), all(shift)), width - j);
 }
 
 static void convert_rows(size_t first, size_t end, size_t width, const float *x, size_t stride, const struct operand *into)
@@ -137,27 +137,27 @@ INLINE void measure_row(size_t width, const float *x, float *largest, float *squ
 static void convert_row(size_t width, const float *x, const struct operand *into, size_t row)
 {
     static const float MOST = 16383, LENGTH = 45800;
-    char *values = (char *)into->values + row * into->stride;
+    char *values = row_values(into, row);
     float largest, squares;
     measure_row(width, x, &largest, &squares);
     const float scale = largest > 0 ? fmaxf(largest / MOST, sqrtf(squares) / LENGTH) : 1, factor = 1 / scale;
     size_t j = 0;
     for (; j + LANES <= width; j += LANES)
-        store_values(values + j * VALUE_BYTES, load(x + j) * all(factor));
+        store_values(values + value_at(j), load(x + j) * all(factor));
     if (j < width)
-        store_some_values(values + j * VALUE_BYTES, load_some(x + j, width - j) * all(factor), width - j);
+        store_some_values(values + value_at(j), load_some(x + j, width - j) * all(factor), width - j);
     into->scale[row] = scale;
     into->pair_sums[row] = pair_sum((width + GROUP - 1) / GROUP, values);
 }
 #else
 static void convert_row(size_t width, const float *x, const struct operand *into, size_t row)
 {
-    char *values = (char *)into->values + row * into->stride;
+    char *values = row_values(into, row);
     size_t j = 0;
     for (; j + LANES <= width; j += LANES)
-        store_values(values + j * VALUE_BYTES, load(x + j));
+        store_values(values + value_at(j), load(x + j));
     if (j < width)
-        store_some_values(values + j * VALUE_BYTES, load_some(x + j, width - j), width - j);
+        store_some_values(values + value_at(j), load_some(x + j, width - j), width - j);
 }
 #endif
 

@@ -20,8 +20,10 @@
 #define PANEL (WIDTH * LANES)
 #define STEP_BYTES 4 /* of what one lane takes at a time */
 #ifdef DIGITS
+#define TILED TILE_ROWS
 #define VALUE_BYTES DIGITS
 #else
+#define TILED 0
 #define VALUE_BYTES (STEP_BYTES / GROUP)
 #endif
 #include "vectors.h"
@@ -92,6 +94,12 @@ static void pack_output(const struct reduced_linear *layer, size_t output, const
     layer->scale[output] = unit;
     layer->sums[output] = unit * (float)sum;
 }
+#elif defined DIGITS
+static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, float *rotated, char *row)
+{
+    (void)rotated;
+    layer->scale[output] = convert_numbers(layer->inputs, weights, row, GROUP);
+}
 #else
 static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, float *rotated, char *row)
 {
@@ -115,5 +123,5 @@ static int pack(const struct reduced_linear *layer, const float *weights, size_t
 }
 
 #define REDUCED_TABLE \
-    .panel = PANEL, .rows = ROWS, .group = GROUP, .value_bytes = VALUE_BYTES, .pack = pack, .linear = linear, .linear_gelu = linear_gelu, .convert = convert, \
+    .panel = PANEL, .rows = ROWS, .tile_rows = TILED, .group = GROUP, .value_bytes = VALUE_BYTES, .pack = pack, .linear = linear, .linear_gelu = linear_gelu, .convert = convert, \
     .layer_norm = layer_norm

@@ -185,6 +185,18 @@ static void run_linear(const struct reduced_linear *layer, enum tile_then then, 
     }
 }
 
+/* ---- where values lie ---- */
+
+INLINE char *row_values(const struct operand *operand, size_t row)
+{
+    return (char *)operand->values + row * operand->stride;
+}
+
+INLINE size_t value_at(size_t j)
+{
+    return j * VALUE_BYTES;
+}
+
 /* Places an output's inputs, as the groups of a row, into its panel. */
 static void place_groups(const struct reduced_linear *layer, size_t output, const char *row)
 {

@@ -21,60 +21,50 @@ struct block {
 };
 typedef int32_t block_sums[DIGITS][ROW_TILES][COLUMN_TILES][TILE_ROWS][LANES];
 
-/* Bytes from digit to digit of a row of so many numbers. */
-INLINE size_t plane_bytes(size_t width)
+/* The products of one block. a: its rows, [row tiles][steps, DIGITS] tiles; b: its panel, [steps, DIGITS, COLUMN_TILES] tiles. */
+INLINE void multiply(const int both_rows, size_t steps, const char *a, const char *b, block_sums products)
 {
-    return (width + GROUP - 1) / GROUP * GROUP;
-}
-
-/* The products of one block. a: its rows; b: its panel, [steps, DIGITS, COLUMN_TILES] tiles. */
-INLINE void multiply(const size_t row_tiles, size_t steps, const char *a, size_t stride, const char *b, block_sums products)
-{
-    const char *below = a + TILE_ROWS * stride; /* the second tile of rows */
-    const int both = row_tiles > 1;
+#define LOAD(tile, at) _tile_loadd(tile, at, TILE_ROW_BYTES)
 #define KEEP(s, i, j, tile) _tile_stored(tile, products[s][i][j], TILE_ROW_BYTES)
-#if DIGITS == 1
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
+#if DIGITS == 1
+    const char *below = a + steps * TILE_BYTES; /* the second tile of rows */
     _tile_zero(3);
-    for (size_t p = 0; p < steps; p++, b += 2 * TILE_BYTES) {
-        _tile_loadd(4, a + p * GROUP, stride);
-        _tile_loadd(6, b, TILE_ROW_BYTES);
+    for (size_t p = 0; p < steps; p++, a += TILE_BYTES, below += TILE_BYTES, b += 2 * TILE_BYTES) {
+        LOAD(4, a);
+        LOAD(6, b);
         _tile_dpbusd(0, 4, 6);
-        _tile_loadd(7, b + TILE_BYTES, TILE_ROW_BYTES);
+        LOAD(7, b + TILE_BYTES);
         _tile_dpbusd(1, 4, 7);
-        if (both) {
-            _tile_loadd(5, below + p * GROUP, stride);
+        if (both_rows) {
+            LOAD(5, below);
             _tile_dpbusd(2, 5, 6);
             _tile_dpbusd(3, 5, 7);
         }
     }
     KEEP(0, 0, 0, 0);
     KEEP(0, 0, 1, 1);
-    if (both) {
+    if (both_rows) {
         KEEP(0, 1, 0, 2);
         KEEP(0, 1, 1, 3);
     }
 #elif DIGITS == 2
-    const size_t plane = steps * GROUP;
-    (void)below, (void)both;
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
+    (void)both_rows;
     _tile_zero(3);
-    for (size_t p = 0; p < steps; p++, b += 4 * TILE_BYTES) {
-        _tile_loadd(4, a + p * GROUP, stride);
-        _tile_loadd(6, b, TILE_ROW_BYTES);
+    for (size_t p = 0; p < steps; p++, a += 2 * TILE_BYTES, b += 4 * TILE_BYTES) {
+        LOAD(4, a);
+        LOAD(6, b);
         _tile_dpbssd(0, 4, 6);
-        _tile_loadd(7, b + TILE_BYTES, TILE_ROW_BYTES);
+        LOAD(7, b + TILE_BYTES);
         _tile_dpbssd(2, 4, 7);
-        _tile_loadd(5, a + plane + p * GROUP, stride);
+        LOAD(5, a + TILE_BYTES);
         _tile_dpbssd(1, 5, 6);
         _tile_dpbssd(3, 5, 7);
-        _tile_loadd(6, b + 2 * TILE_BYTES, TILE_ROW_BYTES);
+        LOAD(6, b + 2 * TILE_BYTES);
         _tile_dpbssd(1, 4, 6);
-        _tile_loadd(7, b + 3 * TILE_BYTES, TILE_ROW_BYTES);
+        LOAD(7, b + 3 * TILE_BYTES);
         _tile_dpbssd(3, 4, 7);
     }
     KEEP(0, 0, 0, 0);
@@ -82,50 +72,26 @@ INLINE void multiply(const size_t row_tiles, size_t steps, const char *a, size_t
     KEEP(0, 0, 1, 2);
     KEEP(1, 0, 1, 3);
 #else
-    const size_t plane = steps * GROUP;
-#define TIMES(sum, from, digit) \
-    do { \
-        _tile_loadd(6, from + digit * plane + p * GROUP, stride); \
-        _tile_dpbssd(sum, 6, 7); \
-    } while (0)
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-    _tile_zero(4);
-    _tile_zero(5);
-    for (size_t p = 0; p < steps; p++, b += 3 * TILE_BYTES) {
-        _tile_loadd(7, b, TILE_ROW_BYTES);
-        TIMES(0, a, 0);
-        TIMES(1, a, 1);
-        TIMES(2, a, 2);
-        if (both) {
-            TIMES(3, below, 0);
-            TIMES(4, below, 1);
-            TIMES(5, below, 2);
-        }
-        _tile_loadd(7, b + TILE_BYTES, TILE_ROW_BYTES);
-        TIMES(1, a, 0);
-        TIMES(2, a, 1);
-        if (both) {
-            TIMES(4, below, 0);
-            TIMES(5, below, 1);
-        }
-        _tile_loadd(7, b + 2 * TILE_BYTES, TILE_ROW_BYTES);
-        TIMES(2, a, 0);
-        if (both)
-            TIMES(5, below, 0);
+    (void)both_rows;
+    for (size_t p = 0; p < steps; p++, a += 3 * TILE_BYTES, b += 3 * TILE_BYTES) {
+        LOAD(6, b);
+        LOAD(3, a);
+        _tile_dpbssd(0, 3, 6);
+        LOAD(4, a + TILE_BYTES);
+        _tile_dpbssd(1, 4, 6);
+        LOAD(5, a + 2 * TILE_BYTES);
+        _tile_dpbssd(2, 5, 6);
+        LOAD(7, b + TILE_BYTES);
+        _tile_dpbssd(1, 3, 7);
+        _tile_dpbssd(2, 4, 7);
+        LOAD(6, b + 2 * TILE_BYTES);
+        _tile_dpbssd(2, 3, 6);
     }
-#undef TIMES
     KEEP(0, 0, 0, 0);
     KEEP(1, 0, 0, 1);
     KEEP(2, 0, 0, 2);
-    if (both) {
-        KEEP(0, 1, 0, 3);
-        KEEP(1, 1, 0, 4);
-        KEEP(2, 1, 0, 5);
-    }
 #endif
+#undef LOAD
 #undef KEEP
 }
 
@@ -179,44 +145,63 @@ static __attribute__((noinline)) void finish_block(const struct block *block, bl
             finish_vector(block, i, j, result(block, products, i, j));
 }
 
+/* So many panels at a time that they stay in the first-level cache beside a block's rows. */
+INLINE size_t panels_at_once(size_t panel_bytes)
+{
+    enum { BYTES = 24576 };
+    return panel_bytes < BYTES ? BYTES / panel_bytes : 1;
+}
+
 /* Operands have room for whole blocks of rows: what stands behind the last one is multiplied too and not used. */
 static void run_linear(const struct reduced_linear *layer, enum tile_then then, size_t rows, const struct operand *x, float *y, size_t y_stride)
 {
     _Alignas(64) block_sums products[2];
-    const size_t steps = (layer->inputs + GROUP - 1) / GROUP, panel_bytes = steps * DIGITS * COLUMN_TILES * TILE_BYTES;
+    const size_t steps = (layer->inputs + GROUP - 1) / GROUP, panel_bytes = steps * DIGITS * COLUMN_TILES * TILE_BYTES, columns = PANEL * panels_at_once(panel_bytes);
     struct block before = {.rows = 0};
     size_t turn = 0;
     tiles_begin();
-    for (size_t j = 0; j < layer->outputs; j += PANEL) {
-        const char *panel = (const char *)layer->weights + j / PANEL * panel_bytes;
-        for (size_t i = 0; i < rows; i += ROWS, turn ^= 1) {
-            const char *a = (const char *)x->values + i * x->stride;
-            const struct block block = {then, layer->bias + j, layer->scale + j, layer->sums + j, x->scale + i, x->zero + i, y + i * y_stride + j, y_stride,
-                                        rows - i < ROWS ? rows - i : ROWS, layer->outputs - j < PANEL ? layer->outputs - j : PANEL};
-            __asm__ volatile("" ::: "memory"); /* what a tile reads is stored before */
-            if (block.rows > TILE_ROWS)
-                multiply(ROW_TILES, steps, a, x->stride, panel, products[turn]);
-            else
-                multiply(1, steps, a, x->stride, panel, products[turn]);
-            if (before.rows)
-                finish_block(&before, products[turn ^ 1]);
-            before = block;
-        }
-    }
+    __asm__ volatile("" ::: "memory"); /* what a tile reads is stored before */
+    for (size_t from = 0; from < layer->outputs; from += columns)
+        for (size_t i = 0; i < rows; i += ROWS)
+            for (size_t j = from; j < layer->outputs && j < from + columns; j += PANEL, turn ^= 1) {
+                const struct block block = {then, layer->bias + j, layer->scale + j, layer->sums + j, x->scale + i, x->zero + i, y + i * y_stride + j, y_stride,
+                                            rows - i < ROWS ? rows - i : ROWS, layer->outputs - j < PANEL ? layer->outputs - j : PANEL};
+                const char *a = (const char *)x->values + i * x->stride, *panel = (const char *)layer->weights + j / PANEL * panel_bytes;
+                if (block.rows > TILE_ROWS)
+                    multiply(1, steps, a, panel, products[turn]);
+                else
+                    multiply(0, steps, a, panel, products[turn]);
+                if (before.rows)
+                    finish_block(&before, products[turn ^ 1]);
+                before = block;
+            }
     if (before.rows)
         finish_block(&before, products[turn ^ 1]);
     tiles_end();
 }
 
-/* Places an output's inputs, `row` as an operand has them, into its panel. */
+/* ---- where values lie ---- */
+
+/* A row of x in the tiles of an operand: GROUP values of a digit, then APART bytes on those of the next digit, or of the next values. */
+#define APART TILE_BYTES
+INLINE char *row_values(const struct operand *operand, size_t row)
+{
+    return (char *)operand->values + row / TILE_ROWS * TILE_ROWS * operand->stride + row % TILE_ROWS * TILE_ROW_BYTES;
+}
+
+INLINE size_t value_at(size_t j)
+{
+    return j / GROUP * DIGITS * APART + j % GROUP;
+}
+
+/* Places an output's inputs into its panel; row [steps, DIGITS, GROUP]. */
 static void place_groups(const struct reduced_linear *layer, size_t output, const char *row)
 {
-    const size_t steps = (layer->inputs + GROUP - 1) / GROUP, plane = plane_bytes(layer->inputs), lane = output % PANEL;
+    const size_t steps = (layer->inputs + GROUP - 1) / GROUP, lane = output % PANEL;
     char *panel = (char *)layer->weights + output / PANEL * steps * DIGITS * COLUMN_TILES * TILE_BYTES;
-    for (size_t p = 0; p < steps; p++)
-        for (size_t d = 0; d < DIGITS; d++) {
-            char *tile = panel + ((p * DIGITS + d) * COLUMN_TILES + lane / LANES) * TILE_BYTES + lane % LANES * STEP_BYTES;
-            for (size_t i = 0; i < TILE_ROWS; i++)
-                memcpy(tile + i * TILE_ROW_BYTES, row + d * plane + p * GROUP + i * STEP_BYTES, STEP_BYTES);
-        }
+    for (size_t p = 0; p < steps * DIGITS; p++, row += GROUP) {
+        char *tile = panel + (p * COLUMN_TILES + lane / LANES) * TILE_BYTES + lane % LANES * STEP_BYTES;
+        for (size_t i = 0; i < TILE_ROWS; i++)
+            memcpy(tile + i * TILE_ROW_BYTES, row + i * STEP_BYTES, STEP_BYTES);
+    }
 }
