@@ -21,80 +21,6 @@ struct block {
 };
 typedef int32_t block_sums[DIGITS][ROW_TILES][COLUMN_TILES][TILE_ROWS][LANES];
 
-/* The products of one block. a: its rows, [row tiles][steps, DIGITS] tiles; b: its panel, [steps, DIGITS, COLUMN_TILES] tiles. */
-INLINE void multiply(const int both_rows, size_t steps, const char *a, const char *b, block_sums products)
-{
-#define LOAD(tile, at) _tile_loadd(tile, at, TILE_ROW_BYTES)
-#define KEEP(s, i, j, tile) _tile_stored(tile, products[s][i][j], TILE_ROW_BYTES)
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-#if DIGITS == 1
-    const char *below = a + steps * TILE_BYTES; /* the second tile of rows */
-    _tile_zero(3);
-    for (size_t p = 0; p < steps; p++, a += TILE_BYTES, below += TILE_BYTES, b += 2 * TILE_BYTES) {
-        LOAD(4, a);
-        LOAD(6, b);
-        _tile_dpbusd(0, 4, 6);
-        LOAD(7, b + TILE_BYTES);
-        _tile_dpbusd(1, 4, 7);
-        if (both_rows) {
-            LOAD(5, below);
-            _tile_dpbusd(2, 5, 6);
-            _tile_dpbusd(3, 5, 7);
-        }
-    }
-    KEEP(0, 0, 0, 0);
-    KEEP(0, 0, 1, 1);
-    if (both_rows) {
-        KEEP(0, 1, 0, 2);
-        KEEP(0, 1, 1, 3);
-    }
-#elif DIGITS == 2
-    (void)both_rows;
-    _tile_zero(3);
-    for (size_t p = 0; p < steps; p++, a += 2 * TILE_BYTES, b += 4 * TILE_BYTES) {
-        LOAD(4, a);
-        LOAD(6, b);
-        _tile_dpbssd(0, 4, 6);
-        LOAD(7, b + TILE_BYTES);
-        _tile_dpbssd(2, 4, 7);
-        LOAD(5, a + TILE_BYTES);
-        _tile_dpbssd(1, 5, 6);
-        _tile_dpbssd(3, 5, 7);
-        LOAD(6, b + 2 * TILE_BYTES);
-        _tile_dpbssd(1, 4, 6);
-        LOAD(7, b + 3 * TILE_BYTES);
-        _tile_dpbssd(3, 4, 7);
-    }
-    KEEP(0, 0, 0, 0);
-    KEEP(1, 0, 0, 1);
-    KEEP(0, 0, 1, 2);
-    KEEP(1, 0, 1, 3);
-#else
-    (void)both_rows;
-    for (size_t p = 0; p < steps; p++, a += 3 * TILE_BYTES, b += 3 * TILE_BYTES) {
-        LOAD(6, b);
-        LOAD(3, a);
-        _tile_dpbssd(0, 3, 6);
-        LOAD(4, a + TILE_BYTES);
-        _tile_dpbssd(1, 4, 6);
-        LOAD(5, a + 2 * TILE_BYTES);
-        _tile_dpbssd(2, 5, 6);
-        LOAD(7, b + TILE_BYTES);
-        _tile_dpbssd(1, 3, 7);
-        _tile_dpbssd(2, 4, 7);
-        LOAD(6, b + 2 * TILE_BYTES);
-        _tile_dpbssd(2, 3, 6);
-    }
-    KEEP(0, 0, 0, 0);
-    KEEP(1, 0, 0, 1);
-    KEEP(2, 0, 0, 2);
-#endif
-#undef LOAD
-#undef KEEP
-}
-
 /* The layer's result in one vector: row i, columns j * LANES on. */
 INLINE vector result(const struct block *block, block_sums products, size_t i, size_t j)
 {
@@ -122,27 +48,99 @@ INLINE void finish_vector(const struct block *block, size_t i, size_t j, vector 
         store_some(at, block->then == TILE_ADD ? load_some(at, count) + v : v, count);
 }
 
-static __attribute__((noinline)) void finish_block(const struct block *block, block_sums products)
+/* Rows of a block, from `first` on. */
+INLINE void finish_rows(const struct block *block, block_sums products, size_t first, size_t end)
 {
-    if (block->columns == PANEL) { /* the same, with what is known at compile time */
-        struct block whole = *block;
-        whole.columns = PANEL;
-#define EACH(what) \
-    case what: \
-        whole.then = what; \
-        for (size_t i = 0; i < whole.rows; i++) \
-            UNROLL for (size_t j = 0; j < COLUMN_TILES; j++) \
-                finish_vector(&whole, i, j, result(&whole, products, i, j)); \
-        break;
-        switch (block->then) {
-            EACH(TILE_STORE) EACH(TILE_ADD) EACH(TILE_GELU)
-        }
-#undef EACH
-        return;
-    }
-    for (size_t i = 0; i < block->rows; i++)
-        for (size_t j = 0; j < COLUMN_TILES; j++)
+    for (size_t i = first; i < end; i++)
+        UNROLL for (size_t j = 0; j < COLUMN_TILES; j++)
             finish_vector(block, i, j, result(block, products, i, j));
+}
+
+/* The products of one block. a: its rows, [row tiles][steps, DIGITS] tiles; b: its panel, [steps, DIGITS, COLUMN_TILES] tiles. Step by step, a share of the block before is finished:
+ * between two blocks it would be waited for, because a processor looks no more than a few tiles ahead. */
+INLINE void multiply(const int both_rows, size_t steps, const char *a, const char *b, const struct block *block, block_sums products, const struct block *before,
+                     block_sums products_before)
+{
+    size_t finished = 0, share = 0; /* rows of `before`; that many times the steps */
+#define LOAD(tile, at) _tile_loadd(tile, at, TILE_ROW_BYTES)
+#define KEEP(s, i, j, tile) _tile_stored(tile, products[s][i][j], TILE_ROW_BYTES)
+    for (size_t i = 0; block->then == TILE_GELU && i < block->rows; i++) /* which is wide and seldom in a near cache */
+        UNROLL for (size_t j = 0; j < COLUMN_TILES; j++)
+            __builtin_prefetch(block->y + i * block->y_stride + j * LANES, 1);
+#define FINISH_SHARE \
+    for (share += before->rows; finished * steps < share; finished++) \
+        finish_rows(before, products_before, finished, finished + 1)
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+#if DIGITS == 1
+    const char *below = a + steps * TILE_BYTES; /* the second tile of rows */
+    _tile_zero(3);
+    for (size_t p = 0; p < steps; p++, a += TILE_BYTES, below += TILE_BYTES, b += 2 * TILE_BYTES) {
+        LOAD(4, a);
+        LOAD(6, b);
+        _tile_dpbusd(0, 4, 6);
+        LOAD(7, b + TILE_BYTES);
+        _tile_dpbusd(1, 4, 7);
+        if (both_rows) {
+            LOAD(5, below);
+            _tile_dpbusd(2, 5, 6);
+            _tile_dpbusd(3, 5, 7);
+        }
+        FINISH_SHARE;
+    }
+    KEEP(0, 0, 0, 0);
+    KEEP(0, 0, 1, 1);
+    if (both_rows) {
+        KEEP(0, 1, 0, 2);
+        KEEP(0, 1, 1, 3);
+    }
+#elif DIGITS == 2
+    (void)both_rows;
+    _tile_zero(3);
+    for (size_t p = 0; p < steps; p++, a += 2 * TILE_BYTES, b += 4 * TILE_BYTES) {
+        LOAD(4, a);
+        LOAD(6, b);
+        _tile_dpbssd(0, 4, 6);
+        LOAD(7, b + TILE_BYTES);
+        _tile_dpbssd(2, 4, 7);
+        LOAD(5, a + TILE_BYTES);
+        _tile_dpbssd(1, 5, 6);
+        _tile_dpbssd(3, 5, 7);
+        LOAD(6, b + 2 * TILE_BYTES);
+        _tile_dpbssd(1, 4, 6);
+        LOAD(7, b + 3 * TILE_BYTES);
+        _tile_dpbssd(3, 4, 7);
+        FINISH_SHARE;
+    }
+    KEEP(0, 0, 0, 0);
+    KEEP(1, 0, 0, 1);
+    KEEP(0, 0, 1, 2);
+    KEEP(1, 0, 1, 3);
+#else
+    (void)both_rows;
+    for (size_t p = 0; p < steps; p++, a += 3 * TILE_BYTES, b += 3 * TILE_BYTES) {
+        LOAD(6, b);
+        LOAD(3, a);
+        _tile_dpbssd(0, 3, 6);
+        LOAD(4, a + TILE_BYTES);
+        _tile_dpbssd(1, 4, 6);
+        LOAD(5, a + 2 * TILE_BYTES);
+        _tile_dpbssd(2, 5, 6);
+        LOAD(7, b + TILE_BYTES);
+        _tile_dpbssd(1, 3, 7);
+        _tile_dpbssd(2, 4, 7);
+        LOAD(6, b + 2 * TILE_BYTES);
+        _tile_dpbssd(2, 3, 6);
+        FINISH_SHARE;
+    }
+    KEEP(0, 0, 0, 0);
+    KEEP(1, 0, 0, 1);
+    KEEP(2, 0, 0, 2);
+#endif
+#undef FINISH_SHARE
+#undef LOAD
+#undef KEEP
 }
 
 /* So many panels at a time that they stay in the first-level cache beside a block's rows. */
@@ -152,31 +150,43 @@ INLINE size_t panels_at_once(size_t panel_bytes)
     return panel_bytes < BYTES ? BYTES / panel_bytes : 1;
 }
 
-/* Operands have room for whole blocks of rows: what stands behind the last one is multiplied too and not used. */
-static void run_linear(const struct reduced_linear *layer, enum tile_then then, size_t rows, const struct operand *x, float *y, size_t y_stride)
+INLINE void run_blocks(const enum tile_then then, const struct reduced_linear *layer, size_t rows, const struct operand *x, float *y, size_t y_stride)
 {
     _Alignas(64) block_sums products[2];
     const size_t steps = (layer->inputs + GROUP - 1) / GROUP, panel_bytes = steps * DIGITS * COLUMN_TILES * TILE_BYTES, columns = PANEL * panels_at_once(panel_bytes);
     struct block before = {.rows = 0};
     size_t turn = 0;
-    tiles_begin();
-    __asm__ volatile("" ::: "memory"); /* what a tile reads is stored before */
     for (size_t from = 0; from < layer->outputs; from += columns)
         for (size_t i = 0; i < rows; i += ROWS)
             for (size_t j = from; j < layer->outputs && j < from + columns; j += PANEL, turn ^= 1) {
                 const struct block block = {then, layer->bias + j, layer->scale + j, layer->sums + j, x->scale + i, x->zero + i, y + i * y_stride + j, y_stride,
                                             rows - i < ROWS ? rows - i : ROWS, layer->outputs - j < PANEL ? layer->outputs - j : PANEL};
                 const char *a = (const char *)x->values + i * x->stride, *panel = (const char *)layer->weights + j / PANEL * panel_bytes;
+                if (before.columns < PANEL) {
+                    finish_rows(&before, products[turn ^ 1], 0, before.rows);
+                    before.rows = 0;
+                }
+                before.then = then; /* the same, with what is known at compile time */
+                before.columns = PANEL;
                 if (block.rows > TILE_ROWS)
-                    multiply(1, steps, a, panel, products[turn]);
+                    multiply(1, steps, a, panel, &block, products[turn], &before, products[turn ^ 1]);
                 else
-                    multiply(0, steps, a, panel, products[turn]);
-                if (before.rows)
-                    finish_block(&before, products[turn ^ 1]);
+                    multiply(0, steps, a, panel, &block, products[turn], &before, products[turn ^ 1]);
                 before = block;
             }
-    if (before.rows)
-        finish_block(&before, products[turn ^ 1]);
+    finish_rows(&before, products[turn ^ 1], 0, before.rows);
+}
+
+/* Operands have room for whole blocks of rows: what stands behind the last one is multiplied too and not used. */
+static void run_linear(const struct reduced_linear *layer, enum tile_then then, size_t rows, const struct operand *x, float *y, size_t y_stride)
+{
+    tiles_begin();
+    __asm__ volatile("" ::: "memory"); /* what a tile reads is stored before */
+    switch (then) {
+    case TILE_STORE: run_blocks(TILE_STORE, layer, rows, x, y, y_stride); break;
+    case TILE_ADD: run_blocks(TILE_ADD, layer, rows, x, y, y_stride); break;
+    case TILE_GELU: run_blocks(TILE_GELU, layer, rows, x, y, y_stride); break;
+    }
     tiles_end();
 }
 
