@@ -279,9 +279,11 @@ int main(void)
     setenv("KERNELS", "avx512", 1);
     if (kernels_choose(&why) && __builtin_cpu_supports("avx512vnni"))
         check_pairs();
-    if (kernels_choose(&why) && reduced_choose(PRECISION_BF16, &kernels) && kernels.attention == reduced_bf16.attention) { /* which no processor with VNNI chooses */
+    const struct kernels *f32 = kernels_choose(&why);
+    if (f32 && reduced_choose(PRECISION_BF16, &kernels) && __builtin_cpu_supports("avx512bf16")) { /* which no processor with VNNI chooses, nor one with tiles its attention */
         check_linear(&reduced_bf16, "bf16 avx512", 2e-2);
         check_layer_norm(&reduced_bf16, "bf16 avx512");
+        check_attention(&reduced_bf16, f32, "bf16 avx512");
     }
 #endif
     return failures ? 1 : 0;

@@ -6,6 +6,9 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 
+#include "amx.h"
+#include "attention_amx.h"
+
 extern const struct reduced reduced_bf16, reduced_int16_avx512_paired, reduced_int16_avx512, reduced_int8_avx512, reduced_int8_avx2;
 
 /* What a compiler's own test does not know by name in every version. That the system keeps the wide registers is known: kernels_available has asked. */
@@ -43,8 +46,16 @@ static int choose(enum precision wanted, const struct kernels *exact, struct red
         return 0;
     const int wide = strcmp(exact->set, "avx512") == 0;
     *chosen = *linear;
-    chosen->attention = wide && has_avx512_bf16() ? reduced_bf16.attention : exact->attention;
-    chosen->attention_scratch = wide && has_avx512_bf16() ? reduced_bf16.attention_scratch : exact->attention_scratch;
+    if (wide && has_avx512_bf16() && __builtin_cpu_supports("avx512vbmi") && amx_available()) {
+        chosen->attention = attention_amx.attention;
+        chosen->attention_scratch = attention_amx.attention_scratch;
+    } else if (wide && has_avx512_bf16()) {
+        chosen->attention = reduced_bf16.attention;
+        chosen->attention_scratch = reduced_bf16.attention_scratch;
+    } else {
+        chosen->attention = exact->attention;
+        chosen->attention_scratch = exact->attention_scratch;
+    }
     return 1;
 }
 #else

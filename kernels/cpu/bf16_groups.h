@@ -1,0 +1,42 @@
+/* Rows of floats as groups of two bf16 numbers, which is what products in bf16 take, by AVX-512 BF16. For a file that has included vectors.h. */
+#include <immintrin.h>
+
+/* The groups p .. p + 15 of a row of `width` numbers, each times `scale`; zeros behind its end. */
+INLINE __m512i load_groups(const float *row, size_t width, size_t p, vector scale)
+{
+    const size_t first = 2 * p, left = width > first ? width - first : 0;
+    vector low, high;
+    if (left >= 2 * LANES) {
+        low = load(row + first);
+        high = load(row + first + LANES);
+    } else {
+        low = left >= LANES ? load(row + first) : load_some(row + first, left);
+        high = left > LANES ? load_some(row + first + LANES, left - LANES) : all(0);
+    }
+    return (__m512i)_mm512_cvtne2ps_pbh((__m512)(high * scale), (__m512)(low * scale));
+}
+
+/* Rows and columns of 16 x 16 groups change places. */
+INLINE void transpose(__m512i rows[16])
+{
+    __m512i half[16];
+    UNROLL for (size_t i = 0; i < 16; i += 2) {
+        half[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+        half[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+    }
+    UNROLL for (size_t i = 0; i < 16; i += 4) { /* rows[i + q]: column 4 l + q of rows i .. i + 3, in 128-bit lane l */
+        rows[i] = _mm512_unpacklo_epi64(half[i], half[i + 2]);
+        rows[i + 1] = _mm512_unpackhi_epi64(half[i], half[i + 2]);
+        rows[i + 2] = _mm512_unpacklo_epi64(half[i + 1], half[i + 3]);
+        rows[i + 3] = _mm512_unpackhi_epi64(half[i + 1], half[i + 3]);
+    }
+    UNROLL for (size_t q = 0; q < 4; q++) {
+        const __m512i low = _mm512_shuffle_i32x4(rows[q], rows[q + 4], 0x44), high = _mm512_shuffle_i32x4(rows[q], rows[q + 4], 0xee);
+        const __m512i low2 = _mm512_shuffle_i32x4(rows[q + 8], rows[q + 12], 0x44), high2 = _mm512_shuffle_i32x4(rows[q + 8], rows[q + 12], 0xee);
+        half[q] = _mm512_shuffle_i32x4(low, low2, 0x88);
+        half[q + 4] = _mm512_shuffle_i32x4(low, low2, 0xdd);
+        half[q + 8] = _mm512_shuffle_i32x4(high, high2, 0x88);
+        half[q + 12] = _mm512_shuffle_i32x4(high, high2, 0xdd);
+    }
+    memcpy(rows, half, sizeof half);
+}
