@@ -26,7 +26,7 @@ static inline void store_values(char *at, vector v)
 }
 
 #include "reduced_source.h"
-#include "bf16_groups.h"
+#include "transpose.h"
 
 /* ---- attention ---- */
 
@@ -76,13 +76,28 @@ INLINE __m512i interleave(vector first, vector second)
     return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
 }
 
+/* The groups p .. p + 15 of a row of head_size numbers, zeros behind its end. */
+INLINE __m512i load_groups(const float *row, size_t head_size, size_t p)
+{
+    const size_t first = p * GROUP, left = head_size > first ? head_size - first : 0;
+    vector low, high;
+    if (left >= 2 * LANES) {
+        low = load(row + first);
+        high = load(row + first + LANES);
+    } else {
+        low = left >= LANES ? load(row + first) : load_some(row + first, left);
+        high = left > LANES ? load_some(row + first + LANES, left - LANES) : all(0);
+    }
+    return (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+}
+
 static void pack_keys(const struct attention_room *room, size_t tokens, size_t head_size, const float *keys, size_t stride)
 {
     for (size_t t = 0; t < room->filled; t += LANES)
         for (size_t p = 0; p < room->head_steps; p += LANES) {
             __m512i groups[LANES];
             for (size_t i = 0; i < LANES; i++)
-                groups[i] = t + i < tokens ? load_groups(keys + (t + i) * stride, head_size, p, all(1)) : _mm512_setzero_si512();
+                groups[i] = t + i < tokens ? load_groups(keys + (t + i) * stride, head_size, p) : _mm512_setzero_si512();
             transpose(groups);
             char *at = room->keys + (t / PANEL * PANEL * room->head_steps + p * PANEL + t % PANEL) * STEP_BYTES;
             for (size_t i = 0; i < LANES && p + i < room->head_steps; i++)

@@ -1,20 +1,5 @@
-/* Rows of floats as groups of two bf16 numbers, which is what products in bf16 take, by AVX-512 BF16. For a file that has included vectors.h. */
+/* For a file that has included vectors.h. */
 #include <immintrin.h>
-
-/* The groups p .. p + 15 of a row of `width` numbers, each times `scale`; zeros behind its end. */
-INLINE __m512i load_groups(const float *row, size_t width, size_t p, vector scale)
-{
-    const size_t first = 2 * p, left = width > first ? width - first : 0;
-    vector low, high;
-    if (left >= 2 * LANES) {
-        low = load(row + first);
-        high = load(row + first + LANES);
-    } else {
-        low = left >= LANES ? load(row + first) : load_some(row + first, left);
-        high = left > LANES ? load_some(row + first + LANES, left - LANES) : all(0);
-    }
-    return (__m512i)_mm512_cvtne2ps_pbh((__m512)(high * scale), (__m512)(low * scale));
-}
 
 /* Rows and columns of 16 x 16 groups change places. */
 INLINE void transpose(__m512i rows[16])
