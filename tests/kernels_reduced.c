@@ -176,32 +176,68 @@ static void check_layer_norm(const struct reduced *kernels, const char *name)
 }
 
 /* Against attention in f32, which kernels_check compares with a reference. Values lie in -1 .. 1, and so does what comes out. */
+static double check_attention_shape(const struct reduced *kernels, const struct kernels *f32, struct attention text, int biased, int *same_bits)
+{
+    const size_t width = text.heads * text.head_size, stride = width + pick(0, 20);
+    float *qkv = make(text.tokens * 3 * width, 1), *bias = make(text.heads * (2 * text.reach - 1), 3), *context = make(text.queries * stride, 1);
+    float *before = make(text.queries * stride, 0), *wanted = make(text.queries * stride, 1), *one = make(width, 1);
+    float *scratch = make(kernels->attention_scratch(text.tokens, text.head_size), 1e30), *scratch32 = make(f32->attention_scratch(text.tokens, text.head_size), 1);
+    double error = 0;
+    text.bias = biased ? bias : NULL;
+    memcpy(before, context, text.queries * stride * sizeof *context);
+    kernels->attention(&text, qkv, 3 * width, context, stride, scratch);
+    f32->attention(&text, qkv, 3 * width, wanted, stride, scratch32);
+    for (size_t i = 0; i < text.queries; i++) {
+        struct attention alone = text;
+        alone.query += i;
+        alone.queries = 1;
+        kernels->attention(&alone, qkv, 3 * width, one, width, scratch);
+        *same_bits &= memcmp(one, context + i * stride, width * sizeof *one) == 0;
+        *same_bits &= memcmp(context + i * stride + width, before + i * stride + width, (stride - width) * sizeof *one) == 0; /* not ours */
+        for (size_t j = 0; j < width; j++)
+            error = larger(error, fabs((double)context[i * stride + j] - (double)wanted[i * stride + j]));
+    }
+    free(qkv), free(bias), free(context), free(before), free(wanted), free(scratch), free(scratch32), free(one);
+    return error;
+}
+
+/* Whatever the scores, a context is a mean of values. */
+static double check_large_scores(const struct reduced *kernels, double size)
+{
+    const struct attention text = {.tokens = 70, .heads = 2, .head_size = 32, .queries = 70, .reach = 70};
+    float *qkv = make(70 * 192, 1), *context = make(70 * 64, 1), *scratch = make(kernels->attention_scratch(70, 32), 1e30);
+    double most = 0;
+    for (size_t i = 0; i < 70; i++)
+        for (size_t j = 0; j < 64; j++)
+            qkv[i * 192 + j] *= (float)size;
+    kernels->attention(&text, qkv, 192, context, 64, scratch);
+    for (size_t i = 0; i < 70 * 64; i++)
+        most = larger(most, fabs((double)context[i]));
+    free(qkv), free(context), free(scratch);
+    return most;
+}
+
 static void check_attention(const struct reduced *kernels, const struct kernels *f32, const char *name)
 {
+    static const struct attention shapes[] = {
+        {.tokens = 512, .heads = 2, .head_size = 64, .queries = 512, .reach = 512}, {.tokens = 512, .heads = 1, .head_size = 32, .query = 511, .queries = 1, .reach = 512},
+        {.tokens = 257, .heads = 4, .head_size = 32, .queries = 257, .reach = 300}, {.tokens = 96, .heads = 3, .head_size = 5, .queries = 96, .reach = 96},
+        {.tokens = 95, .heads = 4, .head_size = 32, .queries = 1, .reach = 512},    {.tokens = 12, .heads = 12, .head_size = 32, .queries = 12, .reach = 12},
+        {.tokens = 33, .heads = 2, .head_size = 128, .queries = 33, .reach = 33},   {.tokens = 1, .heads = 2, .head_size = 1, .queries = 1, .reach = 1},
+    };
     double error = 0;
     int same_bits = 1;
     for (size_t tokens = 1; tokens <= 80; tokens += pick(1, 6)) {
         struct attention text = {.tokens = tokens, .heads = pick(1, 3), .head_size = pick(1, 80), .query = pick(0, tokens - 1), .reach = tokens + pick(0, 9)};
-        const size_t width = text.heads * text.head_size;
-        float *qkv = make(tokens * 3 * width, 1), *bias = make(text.heads * (2 * text.reach - 1), 3), *context = make(tokens * width, 1), *wanted = make(tokens * width, 1);
-        float *scratch = make(kernels->attention_scratch(tokens, text.head_size), 1e30), *scratch32 = make(f32->attention_scratch(tokens, text.head_size), 1), *one = make(width, 1);
         text.queries = pick(1, tokens - text.query);
-        text.bias = tokens % 2 ? bias : NULL;
-        kernels->attention(&text, qkv, 3 * width, context, width, scratch);
-        f32->attention(&text, qkv, 3 * width, wanted, width, scratch32);
-        for (size_t i = 0; i < text.queries * width; i++)
-            error = larger(error, fabs((double)context[i] - (double)wanted[i]));
-        for (size_t i = 0; i < text.queries; i++) {
-            struct attention alone = text;
-            alone.query += i;
-            alone.queries = 1;
-            kernels->attention(&alone, qkv, 3 * width, one, width, scratch);
-            same_bits &= memcmp(one, context + i * width, width * sizeof *one) == 0;
-        }
-        free(qkv), free(bias), free(context), free(wanted), free(scratch), free(scratch32), free(one);
+        error = larger(error, check_attention_shape(kernels, f32, text, tokens % 2, &same_bits));
     }
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int biased = 0; biased < 2; biased++)
+            error = larger(error, check_attention_shape(kernels, f32, shapes[i], biased, &same_bits));
     report(name, "attention", error, 1e-2);
     report(name, "attention: bits of a query alone", !same_bits, 0);
+    report(name, "attention: large scores", check_large_scores(kernels, 1e3), 1.01);
 }
 
 #if defined(__x86_64__)
@@ -279,9 +315,11 @@ int main(void)
     setenv("KERNELS", "avx512", 1);
     if (kernels_choose(&why) && __builtin_cpu_supports("avx512vnni"))
         check_pairs();
-    if (kernels_choose(&why) && reduced_choose(PRECISION_BF16, &kernels) && kernels.attention == reduced_bf16.attention) { /* which no processor with VNNI chooses */
+    const struct kernels *f32 = kernels_choose(&why);
+    if (f32 && reduced_choose(PRECISION_BF16, &kernels) && __builtin_cpu_supports("avx512bf16")) { /* which no processor with VNNI chooses, nor one with tiles its attention */
         check_linear(&reduced_bf16, "bf16 avx512", 2e-2);
         check_layer_norm(&reduced_bf16, "bf16 avx512");
+        check_attention(&reduced_bf16, f32, "bf16 avx512");
     }
 #endif
     return failures ? 1 : 0;
