@@ -56,18 +56,23 @@ INLINE void finish_rows(const struct block *block, block_sums products, size_t f
             finish_vector(block, i, j, result(block, products, i, j));
 }
 
+struct ahead { const char *at; size_t bytes; }; /* what is fetched into the second-level cache meanwhile */
+
 /* The products of one block. a: its rows, [row tiles][steps, DIGITS] tiles; b: its panel, [steps, DIGITS, COLUMN_TILES] tiles. Step by step, a share of the block before is finished:
  * between two blocks it would be waited for, because a processor looks no more than a few tiles ahead. */
 INLINE void multiply(const int both_rows, size_t steps, const char *a, const char *b, const struct block *block, block_sums products, const struct block *before,
-                     block_sums products_before)
+                     block_sums products_before, struct ahead ahead)
 {
     size_t finished = 0, share = 0; /* rows of `before`; that many times the steps */
+    size_t fetched = 0, fetch = 0;  /* bytes ahead; likewise */
 #define LOAD(tile, at) _tile_loadd(tile, at, TILE_ROW_BYTES)
 #define KEEP(s, i, j, tile) _tile_stored(tile, products[s][i][j], TILE_ROW_BYTES)
     for (size_t i = 0; block->then == TILE_GELU && i < block->rows; i++) /* which is wide and seldom in a near cache */
         UNROLL for (size_t j = 0; j < COLUMN_TILES; j++)
             __builtin_prefetch(block->y + i * block->y_stride + j * LANES, 1);
-#define FINISH_SHARE \
+#define BETWEEN_STEPS \
+    for (fetch += ahead.bytes; fetched * steps < fetch; fetched += 64) \
+        __builtin_prefetch(ahead.at + fetched, 0, 2); \
     for (share += before->rows; finished * steps < share; finished++) \
         finish_rows(before, products_before, finished, finished + 1)
     _tile_zero(0);
@@ -87,7 +92,7 @@ INLINE void multiply(const int both_rows, size_t steps, const char *a, const cha
             _tile_dpbusd(2, 5, 6);
             _tile_dpbusd(3, 5, 7);
         }
-        FINISH_SHARE;
+        BETWEEN_STEPS;
     }
     KEEP(0, 0, 0, 0);
     KEEP(0, 0, 1, 1);
@@ -111,7 +116,7 @@ INLINE void multiply(const int both_rows, size_t steps, const char *a, const cha
         _tile_dpbssd(1, 4, 6);
         LOAD(7, b + 3 * TILE_BYTES);
         _tile_dpbssd(3, 4, 7);
-        FINISH_SHARE;
+        BETWEEN_STEPS;
     }
     KEEP(0, 0, 0, 0);
     KEEP(1, 0, 0, 1);
@@ -132,13 +137,13 @@ INLINE void multiply(const int both_rows, size_t steps, const char *a, const cha
         _tile_dpbssd(2, 4, 7);
         LOAD(6, b + 2 * TILE_BYTES);
         _tile_dpbssd(2, 3, 6);
-        FINISH_SHARE;
+        BETWEEN_STEPS;
     }
     KEEP(0, 0, 0, 0);
     KEEP(1, 0, 0, 1);
     KEEP(2, 0, 0, 2);
 #endif
-#undef FINISH_SHARE
+#undef BETWEEN_STEPS
 #undef LOAD
 #undef KEEP
 }
@@ -156,9 +161,10 @@ INLINE void run_blocks(const enum tile_then then, const struct reduced_linear *l
     const size_t steps = (layer->inputs + GROUP - 1) / GROUP, panel_bytes = steps * DIGITS * COLUMN_TILES * TILE_BYTES, columns = PANEL * panels_at_once(panel_bytes);
     struct block before = {.rows = 0};
     size_t turn = 0;
+    struct ahead ahead = {(const char *)layer->weights + columns / PANEL * panel_bytes, panel_bytes / ((rows + ROWS - 1) / ROWS)}; /* for each block its share of the panels that come next */
     for (size_t from = 0; from < layer->outputs; from += columns)
         for (size_t i = 0; i < rows; i += ROWS)
-            for (size_t j = from; j < layer->outputs && j < from + columns; j += PANEL, turn ^= 1) {
+            for (size_t j = from; j < layer->outputs && j < from + columns; j += PANEL, turn ^= 1, ahead.at += ahead.bytes) {
                 const struct block block = {then, layer->bias + j, layer->scale + j, layer->sums + j, x->scale + i, x->zero + i, y + i * y_stride + j, y_stride,
                                             rows - i < ROWS ? rows - i : ROWS, layer->outputs - j < PANEL ? layer->outputs - j : PANEL};
                 const char *a = (const char *)x->values + i * x->stride, *panel = (const char *)layer->weights + j / PANEL * panel_bytes;
@@ -169,9 +175,9 @@ INLINE void run_blocks(const enum tile_then then, const struct reduced_linear *l
                 before.then = then; /* the same, with what is known at compile time */
                 before.columns = PANEL;
                 if (block.rows > TILE_ROWS)
-                    multiply(1, steps, a, panel, &block, products[turn], &before, products[turn ^ 1]);
+                    multiply(1, steps, a, panel, &block, products[turn], &before, products[turn ^ 1], ahead);
                 else
-                    multiply(0, steps, a, panel, &block, products[turn], &before, products[turn ^ 1]);
+                    multiply(0, steps, a, panel, &block, products[turn], &before, products[turn ^ 1], ahead);
                 before = block;
             }
     finish_rows(&before, products[turn ^ 1], 0, before.rows);
