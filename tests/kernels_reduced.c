@@ -56,7 +56,7 @@ static struct reduced_linear make_layer(const struct reduced *kernels, size_t in
     const size_t wide = (outputs + kernels->panel - 1) / kernels->panel * kernels->panel;
     struct reduced_linear layer = {inputs, outputs, room(wide * (inputs + kernels->group) * kernels->value_bytes), make(wide, 0), make(wide, 0), make(wide, 0), room(wide * sizeof(int32_t))};
     const size_t cut = outputs / 3; /* in two parts, as queries, keys and values are */
-    if (kernels->pack(&layer, weights, 0, cut) < 0 || kernels->pack(&layer, weights + cut * inputs, cut, outputs - cut) < 0)
+    if (kernels->pack(&layer, weights, inputs, 0, cut) < 0 || kernels->pack(&layer, weights + cut * inputs, inputs, cut, outputs - cut) < 0)
         exit(2);
     memcpy(layer.bias, bias, outputs * sizeof *bias);
     return layer;

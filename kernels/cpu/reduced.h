@@ -46,8 +46,10 @@ struct reduced {
     size_t group;         /* inputs that one lane of an instruction takes at a time */
     size_t value_bytes;
 
-    /* Packs weights [outputs, inputs] from output `first` on. 0, or -1: out of memory. */
-    int (*pack)(const struct reduced_linear *layer, const float *weights, size_t first, size_t outputs);
+    int by_columns; /* the widest activations are best made for some of their columns at a time */
+
+    /* Packs weights [outputs, inputs], each row `stride` floats behind the one before, from output `first` on. 0, or -1: out of memory. */
+    int (*pack)(const struct reduced_linear *layer, const float *weights, size_t stride, size_t first, size_t outputs);
     /* LINEAR_STORE or LINEAR_ADD. y [rows, outputs], each row `y_stride` floats behind the one before. */
     void (*linear)(const struct reduced_linear *layer, enum linear_then then, size_t rows, const struct operand *x, float *y, size_t y_stride);
     /* y = gelu(x W^T + b), as an operand; scratch [rows, outputs]. */

@@ -9,5 +9,5 @@
 #include "reduced_source.h"
 
 extern const struct reduced reduced_int16_amx;
-const struct reduced reduced_int16_amx = {.precision = PRECISION_BF16, .values = "int16", REDUCED_TABLE};
+const struct reduced reduced_int16_amx = {.precision = PRECISION_BF16, .values = "int16", .by_columns = 1, REDUCED_TABLE};
 #endif

@@ -9,5 +9,5 @@
 #include "reduced_source.h"
 
 extern const struct reduced reduced_int24_amx;
-const struct reduced reduced_int24_amx = {.precision = PRECISION_F32, .values = "int24", REDUCED_TABLE};
+const struct reduced reduced_int24_amx = {.precision = PRECISION_F32, .values = "int24", .by_columns = 1, REDUCED_TABLE};
 #endif

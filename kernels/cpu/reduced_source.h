@@ -108,12 +108,12 @@ static void pack_output(const struct reduced_linear *layer, size_t output, const
 }
 #endif
 
-static int pack(const struct reduced_linear *layer, const float *weights, size_t first, size_t outputs)
+static int pack(const struct reduced_linear *layer, const float *weights, size_t stride, size_t first, size_t outputs)
 {
     void *row = calloc((layer->inputs + GROUP - 1) / GROUP, GROUP * VALUE_BYTES); /* [inputs], filled up with zeros */
     float *rotated = malloc(layer->inputs * sizeof *rotated);
     for (size_t o = 0; row && rotated && o < outputs; o++) {
-        pack_output(layer, first + o, weights + o * layer->inputs, rotated, row);
+        pack_output(layer, first + o, weights + o * stride, rotated, row);
         place_groups(layer, first + o, row);
     }
     const int result = row && rotated ? 0 : -1;

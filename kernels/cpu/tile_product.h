@@ -12,22 +12,28 @@
 enum tile_then { TILE_STORE, TILE_ADD, TILE_GELU };
 #define ROW_TILES (ROWS / TILE_ROWS)
 #define COLUMN_TILES WIDTH
+#define STEP_TILES (DIGITS * COLUMN_TILES) /* of a panel */
+typedef int32_t block_sums[DIGITS][ROW_TILES][COLUMN_TILES][TILE_ROWS][LANES];
+
 struct block {
     enum tile_then then;
+    const char *a, *b;   /* its rows [ROW_TILES][steps, DIGITS] and its panel [steps, DIGITS, COLUMN_TILES], in tiles, from the first step on that is made now */
+    size_t steps, below; /* that are made now; bytes from the first tile of rows to the second */
+    int begun;           /* steps were made before, and their sums stand in `products` */
+    int32_t (*products)[ROW_TILES][COLUMN_TILES][TILE_ROWS][LANES]; /* block_sums */
     const float *bias, *weight_scale, *weight_sums; /* of the panel */
     const float *scale, *zero;                      /* of the rows */
     float *y;
     size_t y_stride, rows, columns;
 };
-typedef int32_t block_sums[DIGITS][ROW_TILES][COLUMN_TILES][TILE_ROWS][LANES];
 
 /* The layer's result in one vector: row i, columns j * LANES on. */
-INLINE vector result(const struct block *block, block_sums products, size_t i, size_t j)
+INLINE vector result(const struct block *block, size_t i, size_t j)
 {
     vector sum = all(0), beside = load(block->bias + j * LANES);
     UNROLL for (size_t s = 0; s < DIGITS; s++) {
         integers part;
-        memcpy(&part, products[s][i / TILE_ROWS][j][i % TILE_ROWS], sizeof part);
+        memcpy(&part, block->products[s][i / TILE_ROWS][j][i % TILE_ROWS], sizeof part);
         sum = s ? fused(sum, all(256), to_floats(part)) : to_floats(part);
     }
 #ifdef INT8
@@ -49,38 +55,45 @@ INLINE void finish_vector(const struct block *block, size_t i, size_t j, vector 
 }
 
 /* Rows of a block, from `first` on. */
-INLINE void finish_rows(const struct block *block, block_sums products, size_t first, size_t end)
+INLINE void finish_rows(const struct block *block, size_t first, size_t end)
 {
     for (size_t i = first; i < end; i++)
         UNROLL for (size_t j = 0; j < COLUMN_TILES; j++)
-            finish_vector(block, i, j, result(block, products, i, j));
+            finish_vector(block, i, j, result(block, i, j));
 }
 
 struct ahead { const char *at; size_t bytes; }; /* what is fetched into the second-level cache meanwhile */
 
-/* The products of one block. a: its rows, [row tiles][steps, DIGITS] tiles; b: its panel, [steps, DIGITS, COLUMN_TILES] tiles. Step by step, a share of the block before is finished:
- * between two blocks it would be waited for, because a processor looks no more than a few tiles ahead. */
-INLINE void multiply(const int both_rows, size_t steps, const char *a, const char *b, const struct block *block, block_sums products, const struct block *before,
-                     block_sums products_before, struct ahead ahead)
+/* The products of one block. Step by step, a share of the block before is finished: between two blocks it would be waited for, because a processor looks no more than
+ * a few tiles ahead. */
+INLINE void multiply(const int both_rows, const struct block *block, const struct block *before, struct ahead ahead)
 {
+    const size_t steps = block->steps;
+    const char *a = block->a, *b = block->b;
     size_t finished = 0, share = 0; /* rows of `before`; that many times the steps */
     size_t fetched = 0, fetch = 0;  /* bytes ahead; likewise */
 #define LOAD(tile, at) _tile_loadd(tile, at, TILE_ROW_BYTES)
-#define KEEP(s, i, j, tile) _tile_stored(tile, products[s][i][j], TILE_ROW_BYTES)
-    for (size_t i = 0; block->then == TILE_GELU && i < block->rows; i++) /* which is wide and seldom in a near cache */
-        UNROLL for (size_t j = 0; j < COLUMN_TILES; j++)
-            __builtin_prefetch(block->y + i * block->y_stride + j * LANES, 1);
+#define BEGIN(s, i, j, tile) \
+    do { \
+        if (block->begun) \
+            LOAD(tile, block->products[s][i][j]); \
+        else \
+            _tile_zero(tile); \
+    } while (0)
+#define KEEP(s, i, j, tile) _tile_stored(tile, block->products[s][i][j], TILE_ROW_BYTES)
 #define BETWEEN_STEPS \
     for (fetch += ahead.bytes; fetched * steps < fetch; fetched += 64) \
         __builtin_prefetch(ahead.at + fetched, 0, 2); \
     for (share += before->rows; finished * steps < share; finished++) \
-        finish_rows(before, products_before, finished, finished + 1)
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
+        finish_rows(before, finished, finished + 1)
 #if DIGITS == 1
-    const char *below = a + steps * TILE_BYTES; /* the second tile of rows */
-    _tile_zero(3);
+    const char *below = a + block->below;
+    BEGIN(0, 0, 0, 0);
+    BEGIN(0, 0, 1, 1);
+    if (both_rows) {
+        BEGIN(0, 1, 0, 2);
+        BEGIN(0, 1, 1, 3);
+    }
     for (size_t p = 0; p < steps; p++, a += TILE_BYTES, below += TILE_BYTES, b += 2 * TILE_BYTES) {
         LOAD(4, a);
         LOAD(6, b);
@@ -102,7 +115,10 @@ INLINE void multiply(const int both_rows, size_t steps, const char *a, const cha
     }
 #elif DIGITS == 2
     (void)both_rows;
-    _tile_zero(3);
+    BEGIN(0, 0, 0, 0);
+    BEGIN(1, 0, 0, 1);
+    BEGIN(0, 0, 1, 2);
+    BEGIN(1, 0, 1, 3);
     for (size_t p = 0; p < steps; p++, a += 2 * TILE_BYTES, b += 4 * TILE_BYTES) {
         LOAD(4, a);
         LOAD(6, b);
@@ -124,6 +140,9 @@ INLINE void multiply(const int both_rows, size_t steps, const char *a, const cha
     KEEP(1, 0, 1, 3);
 #else
     (void)both_rows;
+    BEGIN(0, 0, 0, 0);
+    BEGIN(1, 0, 0, 1);
+    BEGIN(2, 0, 0, 2);
     for (size_t p = 0; p < steps; p++, a += 3 * TILE_BYTES, b += 3 * TILE_BYTES) {
         LOAD(6, b);
         LOAD(3, a);
@@ -144,43 +163,48 @@ INLINE void multiply(const int both_rows, size_t steps, const char *a, const cha
     KEEP(2, 0, 0, 2);
 #endif
 #undef BETWEEN_STEPS
+#undef BEGIN
 #undef LOAD
 #undef KEEP
 }
 
-/* So many panels at a time that they stay in the first-level cache beside a block's rows. */
-INLINE size_t panels_at_once(size_t panel_bytes)
-{
-    enum { BYTES = 24576 };
-    return panel_bytes < BYTES ? BYTES / panel_bytes : 1;
-}
+/* So many panels at a time, or so many steps of one, that they stay in the first-level cache beside a block's rows. */
+enum { PANEL_BYTES = 24576, ROWS_AT_ONCE = 256, DEEPEST = DIGITS == 1 ? 1 << 20 : 6 /* steps; int8, whose sums are few, is no faster by it */ };
 
 INLINE void run_blocks(const enum tile_then then, const struct reduced_linear *layer, size_t rows, const struct operand *x, float *y, size_t y_stride)
 {
-    _Alignas(64) block_sums products[2];
-    const size_t steps = (layer->inputs + GROUP - 1) / GROUP, panel_bytes = steps * DIGITS * COLUMN_TILES * TILE_BYTES, columns = PANEL * panels_at_once(panel_bytes);
+    _Alignas(64) block_sums products[ROWS_AT_ONCE / ROWS];
+    const size_t steps = (layer->inputs + GROUP - 1) / GROUP, panel_bytes = steps * STEP_TILES * TILE_BYTES, blocks = (rows + ROWS - 1) / ROWS;
+    const size_t parts = (steps + DEEPEST - 1) / DEEPEST, columns = PANEL * (panel_bytes < PANEL_BYTES ? PANEL_BYTES / panel_bytes : 1);
+    struct ahead ahead = {(const char *)layer->weights + columns / PANEL * panel_bytes, panel_bytes / blocks / parts}; /* for each block its share of the panels that come next */
     struct block before = {.rows = 0};
-    size_t turn = 0;
-    struct ahead ahead = {(const char *)layer->weights + columns / PANEL * panel_bytes, panel_bytes / ((rows + ROWS - 1) / ROWS)}; /* for each block its share of the panels that come next */
     for (size_t from = 0; from < layer->outputs; from += columns)
-        for (size_t i = 0; i < rows; i += ROWS)
-            for (size_t j = from; j < layer->outputs && j < from + columns; j += PANEL, turn ^= 1, ahead.at += ahead.bytes) {
-                const struct block block = {then, layer->bias + j, layer->scale + j, layer->sums + j, x->scale + i, x->zero + i, y + i * y_stride + j, y_stride,
-                                            rows - i < ROWS ? rows - i : ROWS, layer->outputs - j < PANEL ? layer->outputs - j : PANEL};
-                const char *a = (const char *)x->values + i * x->stride, *panel = (const char *)layer->weights + j / PANEL * panel_bytes;
-                if (before.columns < PANEL) {
-                    finish_rows(&before, products[turn ^ 1], 0, before.rows);
-                    before.rows = 0;
+        for (size_t part = 0; part < parts; part++)
+            for (size_t i = 0; i < rows; i += ROWS)
+                for (size_t j = from; j < layer->outputs && j < from + columns; j += PANEL, ahead.at += ahead.bytes) {
+                    const size_t first = steps * part / parts;
+                    const struct block block = {
+                        .then = then, .steps = steps * (part + 1) / parts - first, .below = TILE_ROWS * x->stride, .begun = part > 0, .products = products[parts > 1 ? i / ROWS : 0],
+                        .a = (const char *)x->values + i * x->stride + first * DIGITS * TILE_BYTES,
+                        .b = (const char *)layer->weights + j / PANEL * panel_bytes + first * STEP_TILES * TILE_BYTES,
+                        .bias = layer->bias + j, .weight_scale = layer->scale + j, .weight_sums = layer->sums + j, .scale = x->scale + i, .zero = x->zero + i,
+                        .y = y + i * y_stride + j, .y_stride = y_stride,
+                        .rows = rows - i < ROWS ? rows - i : ROWS, .columns = layer->outputs - j < PANEL ? layer->outputs - j : PANEL};
+                    if (before.columns < PANEL) {
+                        finish_rows(&before, 0, before.rows);
+                        before.rows = 0;
+                    }
+                    before.then = then; /* the same, with what is known at compile time */
+                    before.columns = PANEL;
+                    if (block.rows > TILE_ROWS)
+                        multiply(1, &block, &before, ahead);
+                    else
+                        multiply(0, &block, &before, ahead);
+                    before = block;
+                    if (part + 1 < parts)
+                        before.rows = 0;
                 }
-                before.then = then; /* the same, with what is known at compile time */
-                before.columns = PANEL;
-                if (block.rows > TILE_ROWS)
-                    multiply(1, steps, a, panel, &block, products[turn], &before, products[turn ^ 1], ahead);
-                else
-                    multiply(0, steps, a, panel, &block, products[turn], &before, products[turn ^ 1], ahead);
-                before = block;
-            }
-    finish_rows(&before, products[turn ^ 1], 0, before.rows);
+    finish_rows(&before, 0, before.rows);
 }
 
 /* Operands have room for whole blocks of rows: what stands behind the last one is multiplied too and not used. */
@@ -188,10 +212,14 @@ static void run_linear(const struct reduced_linear *layer, enum tile_then then, 
 {
     tiles_begin();
     __asm__ volatile("" ::: "memory"); /* what a tile reads is stored before */
-    switch (then) {
-    case TILE_STORE: run_blocks(TILE_STORE, layer, rows, x, y, y_stride); break;
-    case TILE_ADD: run_blocks(TILE_ADD, layer, rows, x, y, y_stride); break;
-    case TILE_GELU: run_blocks(TILE_GELU, layer, rows, x, y, y_stride); break;
+    for (size_t i = 0; i < rows; i += ROWS_AT_ONCE) {
+        const size_t some = rows - i < ROWS_AT_ONCE ? rows - i : ROWS_AT_ONCE;
+        const struct operand part = {.values = (char *)x->values + i * x->stride, .stride = x->stride, .scale = x->scale + i, .zero = x->zero + i};
+        switch (then) {
+        case TILE_STORE: run_blocks(TILE_STORE, layer, some, &part, y + i * y_stride, y_stride); break;
+        case TILE_ADD: run_blocks(TILE_ADD, layer, some, &part, y + i * y_stride, y_stride); break;
+        case TILE_GELU: run_blocks(TILE_GELU, layer, some, &part, y + i * y_stride, y_stride); break;
+        }
     }
     tiles_end();
 }
