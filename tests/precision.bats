@@ -10,7 +10,7 @@ embed() { "$program" --model "$model" "$@"; }
 # The sets of instructions that a precision has on this machine.
 sets_of() {
     local set
-    for set in avx512_paired avx512 avx2; do
+    for set in amx avx512_paired avx512 avx2; do
         KERNELS=$set embed --precision "$1" --signature >/dev/null 2>"$folder/said" && [ ! -s "$folder/said" ] && echo "$set"
     done
     true

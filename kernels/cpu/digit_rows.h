@@ -62,5 +62,9 @@ INLINE float convert_numbers(size_t width, const float *x, char *values, const s
 
 static void convert_row(size_t width, const float *x, const struct operand *into, size_t row)
 {
+#ifdef ROTATED
+    rotate(width, x, into->row);
+    x = into->row;
+#endif
     into->scale[row] = convert_numbers(width, x, row_values(into, row), APART);
 }

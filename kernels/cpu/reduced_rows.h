@@ -9,8 +9,8 @@ INLINE void store_some_values(char *at, vector v, size_t count)
 }
 #endif
 
-#ifdef INT8
-/* Rounding to few steps is poor where single numbers of a row are much larger than the others, and some are in every encoder. So activations and weights
+#ifdef ROTATED
+/* Rounding to whole numbers is poor where single numbers of a row are much larger than the others, and some are in every encoder. So activations and weights
  * both go through the same rotation, which spreads each number over 32 (16) and leaves their products as they were: a Hadamard transform of up to eight
  * vectors, lane by lane, and in the lanes of the halves and quarters of each (Ashkboos et al. 2024, arXiv 2404.00456). */
 INLINE void rotate_vectors(const size_t count, const float *x, float *rotated)
@@ -50,6 +50,9 @@ static void rotate(size_t width, const float *x, float *rotated)
     memcpy(rotated + j, x + j, (width - j) * sizeof *x);
 }
 
+#endif
+
+#ifdef INT8
 /* A row's values from its smallest and largest number. Zero lies between them, so that a row that is all but constant keeps its precision. */
 INLINE void convert_row(size_t width, const float *x, float least, float most, const struct operand *into, size_t row)
 {

@@ -18,6 +18,9 @@
 #include "reduced.h"
 
 #define PANEL (WIDTH * LANES)
+#if defined INT8 || (defined DIGITS && DIGITS == 3)
+#define ROTATED /* numbers, before they are rounded (reduced_rows.h): without it int8 is poor, and 24 bits have five times the error of f32's own sums; 16 bits have enough to spare */
+#endif
 #define STEP_BYTES 4 /* of what one lane takes at a time */
 #ifdef DIGITS
 #define TILED TILE_ROWS
@@ -97,6 +100,10 @@ static void pack_output(const struct reduced_linear *layer, size_t output, const
 #elif defined DIGITS
 static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, float *rotated, char *row)
 {
+#ifdef ROTATED
+    rotate(layer->inputs, weights, rotated);
+    weights = rotated;
+#endif
     (void)rotated;
     layer->scale[output] = convert_numbers(layer->inputs, weights, row, GROUP);
 }
