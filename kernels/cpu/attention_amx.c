@@ -1,6 +1,6 @@
-/* Self-attention on AMX tiles: see attention_amx.h. */
+/* Self-attention in bf16 on AMX tiles: see attention_bf16.h. */
 #if defined(__AMX_BF16__) && defined(__AVX512BF16__) && defined(__AVX512VBMI__)
-#include "attention_amx.h"
+#include "attention_bf16.h"
 
 #include <float.h>
 #include <immintrin.h>
@@ -374,5 +374,5 @@ static void attention(const struct attention *text, const float *qkv, size_t qkv
     tiles_end();
 }
 
-const struct attention_amx attention_amx = {attention, attention_scratch};
+const struct attention_bf16 attention_amx = {attention, attention_scratch};
 #endif

@@ -6,9 +6,9 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 
-#include "attention_amx.h"
+#include "attention_bf16.h"
 
-extern const struct reduced reduced_bf16, reduced_int16_avx512_paired, reduced_int16_avx512, reduced_int8_avx512, reduced_int8_avx2, reduced_int8_amx, reduced_int16_amx, reduced_int24_amx;
+extern const struct reduced reduced_int16_avx512_paired, reduced_int16_avx512, reduced_int8_avx512, reduced_int8_avx2, reduced_int8_amx, reduced_int16_amx, reduced_int24_amx;
 
 /* What a compiler's own test does not know by name in every version. That the system keeps the wide registers is known: kernels_available has asked. */
 static int has_avx_vnni(void)
@@ -38,11 +38,9 @@ static const struct reduced *choose_linear(enum precision wanted, const struct k
         return &reduced_int8_avx512;
     if (wanted == PRECISION_INT8 && (wide || strcmp(exact->set, "avx2") == 0) && has_avx_vnni())
         return &reduced_int8_avx2;
-    if (wanted < PRECISION_BF16)
+    if (wanted < PRECISION_BF16 || !vnni)
         return NULL;
-    if (vnni)
-        return paired ? &reduced_int16_avx512_paired : &reduced_int16_avx512;
-    return wide && has_avx512_bf16() ? &reduced_bf16 : NULL;
+    return paired ? &reduced_int16_avx512_paired : &reduced_int16_avx512;
 }
 
 static int choose(enum precision wanted, const struct kernels *exact, struct reduced *chosen)
@@ -55,9 +53,9 @@ static int choose(enum precision wanted, const struct kernels *exact, struct red
     chosen->attention_scratch = exact->attention_scratch;
     if (chosen->precision == PRECISION_F32 || strcmp(exact->set, "avx512") != 0 || !has_avx512_bf16())
         return 1;
-    const int tiles = has_tiles(exact);
-    chosen->attention = tiles ? attention_amx.attention : reduced_bf16.attention;
-    chosen->attention_scratch = tiles ? attention_amx.attention_scratch : reduced_bf16.attention_scratch;
+    const struct attention_bf16 *attention = has_tiles(exact) ? &attention_amx : &attention_avx512_bf16;
+    chosen->attention = attention->attention;
+    chosen->attention_scratch = attention->attention_scratch;
     return 1;
 }
 #else

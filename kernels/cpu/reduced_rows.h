@@ -1,12 +1,6 @@
 /* From f32 to operands. Included by reduced_source.h. */
-
 #if !defined DIGITS || defined INT8
-INLINE void store_some_values(char *at, vector v, size_t count)
-{
-    char values[LANES * VALUE_BYTES];
-    store_values(values, v);
-    memcpy(at, values, count * VALUE_BYTES);
-}
+#include "some_values.h"
 #endif
 
 #ifdef ROTATED
@@ -87,7 +81,7 @@ static void convert_rows(size_t first, size_t end, size_t width, const float *x,
 }
 #elif defined DIGITS
 #include "digit_rows.h"
-#elif defined INT16
+#else /* INT16 */
 #ifdef PAIRED
 /* The sum over whole triples of groups of the products of the first two, modulo 2^32. */
 static int32_t pair_sum(size_t steps, const char *values)
@@ -151,16 +145,6 @@ static void convert_row(size_t width, const float *x, const struct operand *into
         store_some_values(values + value_at(j), load_some(x + j, width - j) * all(factor), width - j);
     into->scale[row] = scale;
     into->pair_sums[row] = pair_sum((width + GROUP - 1) / GROUP, values);
-}
-#else
-static void convert_row(size_t width, const float *x, const struct operand *into, size_t row)
-{
-    char *values = row_values(into, row);
-    size_t j = 0;
-    for (; j + LANES <= width; j += LANES)
-        store_values(values + value_at(j), load(x + j));
-    if (j < width)
-        store_some_values(values + value_at(j), load_some(x + j, width - j), width - j);
 }
 #endif
 

@@ -1,5 +1,5 @@
 /* The one source of the linear layers in reduced precision. A file reduced_<values>_<set>.c defines, then includes this:
- *   BF16, INT16 or INT8   what values are, or
+ *   INT16 or INT8   what values are, or
  *   DIGITS        the digits of 8 bits that they have, on AMX tiles (tile_product.h); where INT8 is defined too, 1
  *   GROUP         inputs that one lane takes at a time: 4 of int8, 2 of the others; or one tile: 64
  *   PAIRED        where products are made by pairs (see multiply_pairs): int16 alone
@@ -8,7 +8,7 @@
  *   fused(a, b, c)                         a * b + c, rounded once
  *   to_floats(sums), vector_larger(a, b), vector_sum(a), vector_largest(a)
  *   added(x, weights), integers_sum(v)     PAIRED: their sum, value by value; a vector's sum, modulo 2^32
- *   store_values(at, v)                    LANES values of an operand: bf16 from floats, or integers from such held in floats
+ *   store_values(at, v)                    LANES values of an operand, from whole numbers held in floats
  *   swap_halves(v), swap_quarters(v)       int8: a vector's halves change places; the quarters in each half do */
 #include <math.h>
 #include <stdint.h>
