@@ -6,7 +6,7 @@
 /* Are there tiles with products of int8 and bf16, and lets the system this process use them? It is asked once, which is what gives the right to use them. */
 int amx_available(void);
 
-#ifdef __AMX_TILE__
+#if defined(__AMX_TILE__) || defined(__AMXTILE__) /* GCC's name for it, clang's */
 #include <immintrin.h>
 #include <stdint.h>
 

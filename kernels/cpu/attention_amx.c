@@ -1,5 +1,5 @@
 /* Self-attention in bf16 on AMX tiles: see attention_bf16.h. */
-#if defined(__AMX_BF16__) && defined(__AVX512BF16__) && defined(__AVX512VBMI__)
+#if defined(__x86_64__)
 #include "attention_bf16.h"
 
 #include <float.h>

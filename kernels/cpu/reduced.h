@@ -19,11 +19,11 @@
 #include "../encoder.h"
 #include "kernels.h"
 
-/* Rows of activations as a product reads them. What lies behind a row's width, up to a multiple of the group, must be zero in 16 bits. */
+/* Rows of activations as a product reads them. What lies behind a row's width, up to a multiple of the group, must be zero, but for int8. */
 struct operand {
     void *values;
     size_t stride;       /* bytes from row to row */
-    float *scale, *zero; /* integers, [rows]: x = scale * value + zero; with 16 bits zero is 0 and not noted */
+    float *scale, *zero; /* [rows]: x = scale * value + zero; zero is noted in int8 alone, elsewhere it is 0 */
     int32_t *pair_sums;  /* products by pairs, [rows]: what they need to know of a row */
     float *row;          /* int8, [width]: room for one row */
 };

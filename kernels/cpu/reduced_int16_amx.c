@@ -1,5 +1,5 @@
 /* 16-bit integers on AMX tiles, in two digits: three products of int8 for one, 341 multiply-adds a cycle. */
-#if defined(__AMX_INT8__)
+#if defined(__x86_64__)
 #include "avx512_vectors.h"
 
 #define DIGITS 2

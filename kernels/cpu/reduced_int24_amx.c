@@ -1,5 +1,5 @@
 /* f32 by 24-bit integers on AMX tiles, in three digits: six products of int8 for one, 171 multiply-adds a cycle, where vectors of f32 have 32. */
-#if defined(__AMX_INT8__)
+#if defined(__x86_64__)
 #include "avx512_vectors.h"
 
 #define DIGITS 3

@@ -1,5 +1,5 @@
 /* int8 on AMX tiles: 1,024 multiply-adds a cycle, with the bits of AVX-512 VNNI. */
-#if defined(__AMX_INT8__)
+#if defined(__x86_64__)
 #include "avx512_vectors.h"
 
 #define INT8
