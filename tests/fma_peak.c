@@ -1,5 +1,5 @@
 /* Measures what one core can do at most: multiply-adds of vectors held in registers, no memory. Prints giga-operations a second (two a multiply-add), the best of
- * many short runs, for the widest vectors that this machine has: of f32, or of the precision that is named (bf16, int8), 0 where there is no such instruction. */
+ * many short runs, for the widest vectors that this machine has (tiles, where there are any, are not counted): of f32, or of the precision that is named (bf16, int8), 0 where there is no such instruction. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
