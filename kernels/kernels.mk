@@ -7,7 +7,7 @@ $(B)/kernels/cpu/kernels_avx2.o: OBJECT_CFLAGS += -mavx2 -mfma
 $(B)/kernels/cpu/reduced_%_avx512.o $(B)/kernels/cpu/reduced_%_paired.o $(B)/kernels/cpu/reduced_bf16.o: OBJECT_CFLAGS += -mavx512f -mfma -mprefer-vector-width=512
 $(B)/kernels/cpu/reduced_bf16.o: OBJECT_CFLAGS += -mavx512bw -mavx512vl -mavx512bf16
 $(B)/kernels/cpu/attention_amx.o: OBJECT_CFLAGS += -mavx512f -mavx512bw -mavx512vl -mavx512vbmi -mavx512bf16 -mfma -mprefer-vector-width=512 -mamx-tile -mamx-bf16
-$(B)/kernels/cpu/reduced_int8_avx512.o: OBJECT_CFLAGS += -mavx512vnni
+$(B)/kernels/cpu/reduced_int8_avx512.o: OBJECT_CFLAGS += -mavx512bw -mavx512vnni
 $(B)/kernels/cpu/reduced_int16_%.o: OBJECT_CFLAGS += -mavx512bw -mavx512vnni
 $(B)/kernels/cpu/reduced_%_amx.o: OBJECT_CFLAGS += -mavx512f -mavx512bw -mavx512vbmi -mfma -mprefer-vector-width=512 -mamx-tile -mamx-int8
 $(B)/kernels/cpu/reduced_int8_avx2.o: OBJECT_CFLAGS += -mavx2 -mfma -mavxvnni

@@ -37,12 +37,19 @@ INLINE float largest_size(size_t width, const float *x)
     return vector_largest(vector_larger(vector_larger(most[0], most[1]), vector_larger(most[2], most[3])));
 }
 
-/* A row, or an output's weights, to `values`, where digits stand `apart` bytes apart; the unit is returned. MOST is a little less than 127 in every digit, so that nothing is larger once
- * it is rounded. */
-INLINE float convert_numbers(size_t width, const float *x, char *values, const size_t apart)
+/* Of a row, or an output's weights. MOST is a little less than 127 in every digit, so that nothing is larger once it is rounded. */
+INLINE float digits_factor(size_t width, const float *x)
 {
-    static const float MOST = DIGITS == 3 ? 8355000 : 32638, UNIT = DIGITS == 3 ? 256 : 16; /* the square of UNIT is that of the last sum of digits' products */
-    const float largest = largest_size(width, x), factor = largest > 0 ? MOST / largest : 1;
+    static const float MOST = DIGITS == 3 ? 8355000 : 32638;
+    const float largest = largest_size(width, x);
+    return largest > 0 ? MOST / largest : 1;
+}
+
+static const float UNIT = DIGITS == 3 ? 256 : 16; /* of numbers times their factor: its square is that of the last sum of digits' products */
+
+/* Numbers times their factor to `values`, where digits stand `apart` bytes apart. */
+INLINE void convert_numbers(size_t width, const float *x, float factor, char *values, const size_t apart)
+{
     vector numbers[GROUP / LANES];
     size_t j = 0;
     for (; j + GROUP <= width; j += GROUP, values += DIGITS * apart) {
@@ -57,10 +64,16 @@ INLINE float convert_numbers(size_t width, const float *x, char *values, const s
             numbers[i] = load(rest + i * LANES) * all(factor);
         store_digits(values, apart, numbers);
     }
-    return UNIT / factor;
 }
 
-static void convert_row(size_t width, const float *x, const struct operand *into, size_t row)
+INLINE struct steps measure_row(size_t width, const float *x, const struct operand *into, size_t row)
 {
-    into->scale[row] = convert_numbers(width, x, row_values(into, row), APART);
+    const float factor = digits_factor(width, x);
+    into->scale[row] = UNIT / factor;
+    return (struct steps){factor, 0};
+}
+
+INLINE void convert_row(size_t width, const float *x, struct steps steps, const struct operand *into, size_t row)
+{
+    convert_numbers(width, x, steps.factor, row_values(into, row), APART);
 }

@@ -24,7 +24,7 @@ struct operand {
     size_t stride;       /* bytes from row to row */
     float *scale, *zero; /* integers, [rows]: x = scale * value + zero; with 16 bits zero is 0 and not noted */
     int32_t *pair_sums;  /* products by pairs, [rows]: what they need to know of a row */
-    float *row;          /* int8, [width]: room for one row */
+    float *row;          /* int8, [2, width]: room for two rows */
 };
 
 /* A linear layer, packed: panels of `panel` outputs, each [inputs / group, panel, group]; filled up with zeros. */

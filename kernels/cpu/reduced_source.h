@@ -6,9 +6,10 @@
  *   LANES, ROWS, WIDTH, vector, integers   as kernels_source.h has them
  *   sums, dot(sum, x, weights)             a vector of sums; one instruction's multiply-adds, x in every lane the same group
  *   fused(a, b, c)                         a * b + c, rounded once
- *   to_floats(sums), vector_larger(a, b), vector_sum(a), vector_largest(a)
+ *   to_floats(sums), vector_larger(a, b), vector_smaller(a, b), vector_sum(a), vector_largest(a)
  *   added(x, weights), integers_sum(v)     PAIRED: their sum, value by value; a vector's sum, modulo 2^32
- *   store_values(at, v)                    LANES values of an operand: bf16 from floats, or integers from such held in floats
+ *   store_values(at, v)                    LANES values of an operand: bf16 from floats, or int16 from such held in floats
+ *   store_bytes(at, v)                     int8: the values of four vectors, to the nearest of 0 .. 255
  *   swap_halves(v), swap_quarters(v)       int8: a vector's halves change places; the quarters in each half do */
 #include <math.h>
 #include <stdint.h>
@@ -98,13 +99,15 @@ static void pack_output(const struct reduced_linear *layer, size_t output, const
 static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, float *rotated, char *row)
 {
     (void)rotated;
-    layer->scale[output] = convert_numbers(layer->inputs, weights, row, GROUP);
+    const float factor = digits_factor(layer->inputs, weights);
+    layer->scale[output] = UNIT / factor;
+    convert_numbers(layer->inputs, weights, factor, row, GROUP);
 }
 #else
 static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, float *rotated, char *row)
 {
     (void)rotated;
-    convert_row(layer->inputs, weights, &(struct operand){.values = row, .scale = layer->scale + output, .pair_sums = layer->pair_sums + output}, 0);
+    convert_rows(0, 1, layer->inputs, weights, 0, &(struct operand){.values = row, .scale = layer->scale + output, .pair_sums = layer->pair_sums + output});
 }
 #endif
 
