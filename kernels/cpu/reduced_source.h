@@ -71,9 +71,11 @@ static void linear_gelu(const struct reduced_linear *layer, size_t rows, const s
 
 static void layer_norm(size_t rows, size_t width, float *x, size_t stride, const float *gain, const float *bias, float epsilon, const struct operand *into)
 {
-    for (size_t i = 0; i < rows; i++) {
-        layer_norm_row(width, x + i * stride, gain, bias, epsilon, x + i * stride);
-        convert_rows(i, i + 1, width, x, stride, into);
+    float factors[NORM_ROWS];
+    for (size_t i = 0, some; i < rows; i += some) {
+        some = rows - i < NORM_ROWS ? rows - i : NORM_ROWS;
+        layer_norm_rows(some, width, x + i * stride, stride, gain, bias, epsilon, x + i * stride, stride, factors);
+        convert_rows(i, i + some, width, x, stride, into);
     }
 }
 
