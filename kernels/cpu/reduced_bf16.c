@@ -16,6 +16,7 @@ typedef vector sums;
 #define fused(a, b, c) ((vector)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
 #define to_floats(sum) (sum)
 #define vector_larger(a, b) ((vector)_mm512_max_ps((__m512)(a), (__m512)(b)))
+#define vector_smaller(a, b) ((vector)_mm512_min_ps((__m512)(a), (__m512)(b)))
 #define vector_sum(a) _mm512_reduce_add_ps((__m512)(a))
 #define vector_largest(a) _mm512_reduce_max_ps((__m512)(a))
 

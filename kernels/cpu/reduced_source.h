@@ -37,7 +37,7 @@
 INLINE vector gelu(vector x)
 {
     static const float coefficients[] = {0.15690212f, -0.077171914f, 0.054818507f, -0.040556382f, 0.02763006f, -0.016742198f, 0.012206629f, -0.0093300417f, 0.0033552085f};
-    const vector held = vector_larger(x, all(-4.5f)), u = -vector_larger(-held, all(-4.5f));
+    const vector held = vector_larger(x, all(-4.5f)), u = vector_smaller(held, all(4.5f));
     const vector t = fused(u * u, all(2 / (4.5f * 4.5f)), all(-1));
     vector polynomial = all(coefficients[8]);
     UNROLL for (int i = 7; i >= 0; i--)
