@@ -27,8 +27,8 @@ INLINE float row_sum(const int centre, size_t width, float *x, float mean)
     return vector_sum((chains[0] + chains[1]) + (chains[2] + chains[3])) + rest;
 }
 
-/* x = (x - mean) * factor * gain + bias, to `copy` too, of at most NORM_ROWS rows; factor = 1 / sqrt(variance + epsilon) is noted. Each step is made of all rows before the next one,
- * because a row alone would wait for its sums, its root and its quotients. */
+/* x = (x - mean) * factor * gain + bias, to `copy` too, of at most NORM_ROWS rows; factor = 1 / sqrt(variance + epsilon) is noted. Each step is made of
+ * all rows before the next one, because a row alone would wait for its sums, its root and its quotients. */
 enum { NORM_ROWS = 8 };
 INLINE void layer_norm_rows(size_t rows, size_t width, float *x, size_t stride, const float *gain, const float *bias, float epsilon, float *copy, size_t copy_stride, float *factor)
 {

@@ -4,11 +4,11 @@
 struct steps { float factor, shift; };
 
 #ifdef INT8
+struct range { vector least, most; }; /* of a row's rotated numbers, lane by lane */
+
 /* Rounding to few steps is poor where single numbers of a row are much larger than the others, and some are in every encoder. So activations and weights
  * both go through the same rotation, which spreads each number over 32 (16) and leaves their products as they were: a Hadamard transform of up to eight
  * vectors, lane by lane, and in the lanes of the halves and quarters of each (Ashkboos et al. 2024, arXiv 2404.00456). */
-struct range { vector least, most; }; /* of rotated numbers, lane by lane */
-
 INLINE void rotate_vectors(const size_t count, const float *x, float *rotated, struct range *range)
 {
     static const float unit[] = {[1] = 0.5f, [2] = 0.35355339f, [4] = 0.25f, [8] = 0.17677670f}; /* 1 / sqrt(4 count) */
