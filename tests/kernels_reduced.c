@@ -43,7 +43,7 @@ static double larger(double a, double b)
 static struct operand make_operand(const struct reduced *kernels, size_t rows, size_t width)
 {
     const size_t filled = (width + kernels->group - 1) / kernels->group * kernels->group, stride = kernels->tile_rows ? filled * kernels->value_bytes : (filled * kernels->value_bytes + 63) / 64 * 64 + 64;
-    return (struct operand){room((rows + kernels->rows - 1) / kernels->rows * kernels->rows * stride), stride, room(rows * sizeof(float)), room(rows * sizeof(float)), room(rows * sizeof(int32_t)), room(width * sizeof(float))};
+    return (struct operand){room((rows + kernels->rows - 1) / kernels->rows * kernels->rows * stride), stride, room(rows * sizeof(float)), room(rows * sizeof(float)), room(rows * sizeof(int32_t)), room(2 * width * sizeof(float))};
 }
 
 static void free_operand(struct operand *operand)

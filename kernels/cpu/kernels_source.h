@@ -248,8 +248,9 @@ static void attention(const struct attention *text, const float *qkv, size_t qkv
 
 static void layer_norm(size_t rows, size_t width, float *x, size_t stride, const float *gain, const float *bias, float epsilon, float *copy, size_t copy_stride)
 {
-    for (size_t i = 0; i < rows; i++)
-        layer_norm_row(width, x + i * stride, gain, bias, epsilon, copy + i * copy_stride);
+    float factors[NORM_ROWS];
+    for (size_t i = 0; i < rows; i += NORM_ROWS)
+        layer_norm_rows(rows - i < NORM_ROWS ? rows - i : NORM_ROWS, width, x + i * stride, stride, gain, bias, epsilon, copy + i * copy_stride, copy_stride, factors);
 }
 
 static float layer_norm_of_sum(size_t width, const float *a, const float *b, const float *c, const float *gain, const float *bias, float epsilon, float *x)
@@ -261,7 +262,9 @@ static float layer_norm_of_sum(size_t width, const float *a, const float *b, con
     }
     for (; j < width; j++)
         x[j] = c ? a[j] + b[j] + c[j] : a[j] + b[j];
-    return layer_norm_row(width, x, gain, bias, epsilon, x);
+    float factor;
+    layer_norm_rows(1, width, x, 0, gain, bias, epsilon, x, 0, &factor);
+    return factor;
 }
 
 static void scaled_sum(size_t width, const float *a, const float *b, float factor, const float *c, float *y)

@@ -1,13 +1,12 @@
 /* int8 on AMX tiles: 1,024 multiply-adds a cycle, with the bits of AVX-512 VNNI. */
 #if defined(__x86_64__)
+#define INT8
 #include "avx512_vectors.h"
 
-#define INT8
 #define DIGITS 1
 #define GROUP 64
 #define ROWS 32
 #define WIDTH 2
-#define store_values store_bytes
 #include "reduced_source.h"
 
 extern const struct reduced reduced_int8_amx;

@@ -157,7 +157,7 @@ static int make_operand(struct operand *operand, size_t rows, size_t width, cons
     operand->scale = make_buffer(rows * sizeof(float));
     operand->zero = make_buffer(rows * sizeof(float));
     operand->pair_sums = make_buffer(rows * sizeof(int32_t));
-    operand->row = make_buffer(width * sizeof(float));
+    operand->row = make_buffer(2 * width * sizeof(float));
     return operand->values && operand->scale && operand->zero && operand->pair_sums && operand->row ? 0 : -1;
 }
 

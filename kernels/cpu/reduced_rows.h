@@ -1,13 +1,15 @@
 /* From f32 to operands. Included by reduced_source.h. */
-#if !defined DIGITS || defined INT8
-#include "some_values.h"
-#endif
+
+/* What a row is converted with: value = x * factor + shift. */
+struct steps { float factor, shift; };
 
 #ifdef ROTATED
+struct range { vector least, most; }; /* of a row's rotated numbers, lane by lane */
+
 /* Rounding to whole numbers is poor where single numbers of a row are much larger than the others, and some are in every encoder. So activations and weights
  * both go through the same rotation, which spreads each number over 32 (16) and leaves their products as they were: a Hadamard transform of up to eight
  * vectors, lane by lane, and in the lanes of the halves and quarters of each (Ashkboos et al. 2024, arXiv 2404.00456). */
-INLINE void rotate_vectors(const size_t count, const float *x, float *rotated)
+INLINE void rotate_vectors(const size_t count, const float *x, float *rotated, struct range *range)
 {
     static const float unit[] = {[1] = 0.5f, [2] = 0.35355339f, [4] = 0.25f, [8] = 0.17677670f}; /* 1 / sqrt(4 count) */
     vector v[8], halves, quarters;
@@ -25,63 +27,81 @@ INLINE void rotate_vectors(const size_t count, const float *x, float *rotated)
                 v[i] = sum;
             }
     UNROLL for (size_t i = 0; i < count; i++) {
-        const vector once = fused(v[i], halves, swap_halves(v[i]));
-        store(rotated + i * LANES, fused(once, quarters, swap_quarters(once)));
+        const vector once = fused(v[i], halves, swap_halves(v[i])), twice = fused(once, quarters, swap_quarters(once));
+        store(rotated + i * LANES, twice);
+        range->least = vector_smaller(range->least, twice);
+        range->most = vector_larger(range->most, twice);
     }
 }
 
-static void rotate(size_t width, const float *x, float *rotated)
+/* Zero lies in every range, so that a row that is all but constant keeps its precision. */
+INLINE struct range rotate(size_t width, const float *x, float *rotated)
 {
+    struct range range = {-all(0), all(0)};
     size_t j = 0;
     for (; j + 8 * LANES <= width; j += 8 * LANES)
-        rotate_vectors(8, x + j, rotated + j);
+        rotate_vectors(8, x + j, rotated + j, &range);
     if (j + 4 * LANES <= width)
-        rotate_vectors(4, x + j, rotated + j), j += 4 * LANES;
+        rotate_vectors(4, x + j, rotated + j, &range), j += 4 * LANES;
     if (j + 2 * LANES <= width)
-        rotate_vectors(2, x + j, rotated + j), j += 2 * LANES;
+        rotate_vectors(2, x + j, rotated + j, &range), j += 2 * LANES;
     if (j + LANES <= width)
-        rotate_vectors(1, x + j, rotated + j), j += LANES;
-    memcpy(rotated + j, x + j, (width - j) * sizeof *x);
+        rotate_vectors(1, x + j, rotated + j, &range), j += LANES;
+    if (j < width) {
+        const vector rest = load_some(x + j, width - j);
+        store_some(rotated + j, rest, width - j);
+        range.least = vector_smaller(range.least, rest);
+        range.most = vector_larger(range.most, rest);
+    }
+    return range;
 }
 
+INLINE float *rotated_row(size_t width, const struct operand *into, size_t row)
+{
+    return into->row + row % 2 * width;
+}
 #endif
 
 #ifdef INT8
-/* A row's values from its smallest and largest number. Zero lies between them, so that a row that is all but constant keeps its precision. */
-INLINE void convert_row(size_t width, const float *x, float least, float most, const struct operand *into, size_t row)
+INLINE struct steps measure_row(size_t width, const float *x, const struct operand *into, size_t row)
 {
-    const float scale = most > least ? (most - least) / 255 : 1, shift = nearbyintf(-least / scale), factor = 1 / scale;
-    char *values = row_values(into, row);
-    size_t j = 0;
+    const struct range range = rotate(width, x, rotated_row(width, into, row));
+    const float least = -vector_largest(-range.least), most = vector_largest(range.most);
+    const float scale = most > least ? (most - least) / 255 : 1, shift = nearbyintf(-least / scale);
     into->scale[row] = scale;
     into->zero[row] = -shift * scale;
-    for (; j + LANES <= width; j += LANES)
-        store_values(values + value_at(j), fused(load(x + j), all(factor), all(shift)));
-    if (j < width)
-        store_some_values(values + value_at(j), fused(load_some(x + j, width - j), all(factor), all(shift)), width - j);
+    return (struct steps){1 / scale, shift};
 }
 
-static void convert_rows(size_t first, size_t end, size_t width, const float *x, size_t stride, const struct operand *into)
+INLINE void store_four(char *at, const float *x, struct steps steps)
 {
-    for (size_t i = first; i < end; i++) {
-        vector less = all(0), more = all(0);
-        float *row = into->row;
-        size_t j = 0;
-        rotate(width, x + i * stride, row);
-        for (; j + LANES <= width; j += LANES) {
-            less = vector_larger(less, -load(row + j));
-            more = vector_larger(more, load(row + j));
-        }
-        if (j < width) {
-            less = vector_larger(less, -load_some(row + j, width - j));
-            more = vector_larger(more, load_some(row + j, width - j));
-        }
-        convert_row(width, row, -vector_largest(less), vector_largest(more), into, i);
+    vector v[4];
+    UNROLL for (size_t i = 0; i < 4; i++)
+        v[i] = fused(load(x + i * LANES), all(steps.factor), all(steps.shift));
+    store_bytes(at, v);
+}
+
+INLINE void convert_row(size_t width, const float *x, struct steps steps, const struct operand *into, size_t row)
+{
+    const float *rotated = rotated_row(width, into, row);
+    char *values = row_values(into, row);
+    size_t j = 0;
+    (void)x;
+    for (; j + 4 * LANES <= width; j += 4 * LANES)
+        store_four(values + value_at(j), rotated + j, steps);
+    if (j < width) {
+        float rest[4 * LANES] = {0};
+        char bytes[sizeof rest / sizeof *rest];
+        memcpy(rest, rotated + j, (width - j) * sizeof *rest);
+        store_four(bytes, rest, steps);
+        memcpy(values + value_at(j), bytes, width - j);
     }
 }
 #elif defined DIGITS
 #include "digit_rows.h"
 #else /* INT16 */
+#include "some_values.h"
+
 #ifdef PAIRED
 /* The sum over whole triples of groups of the products of the first two, modulo 2^32. */
 static int32_t pair_sum(size_t steps, const char *values)
@@ -114,7 +134,7 @@ static int32_t pair_sum(size_t steps, const char *values)
 #endif
 
 /* The largest size of a row's numbers, and the sum of their squares. In several chains, because one alone would wait for every one. */
-INLINE void measure_row(size_t width, const float *x, float *largest, float *squares)
+INLINE void find_largest(size_t width, const float *x, float *largest, float *squares)
 {
     enum { CHAINS = 4 };
     vector most[CHAINS] = {{0}}, sum[CHAINS] = {{0}};
@@ -131,28 +151,36 @@ INLINE void measure_row(size_t width, const float *x, float *largest, float *squ
 
 /* A row to whole numbers of at most MOST whose vector is at most LENGTH long. Two such of one row have a sum of at most 2^15, so a pair's sums fit; and the product of two
  * rows is less than 2^31 (Cauchy and Schwarz), whatever is rounded: a row of a million numbers becomes 500 longer by that. */
-static void convert_row(size_t width, const float *x, const struct operand *into, size_t row)
+INLINE struct steps measure_row(size_t width, const float *x, const struct operand *into, size_t row)
 {
     static const float MOST = 16383, LENGTH = 45800;
-    char *values = row_values(into, row);
     float largest, squares;
-    measure_row(width, x, &largest, &squares);
-    const float scale = largest > 0 ? fmaxf(largest / MOST, sqrtf(squares) / LENGTH) : 1, factor = 1 / scale;
+    find_largest(width, x, &largest, &squares);
+    const float scale = largest > 0 ? fmaxf(largest / MOST, sqrtf(squares) / LENGTH) : 1;
+    into->scale[row] = scale;
+    return (struct steps){1 / scale, 0};
+}
+
+INLINE void convert_row(size_t width, const float *x, struct steps steps, const struct operand *into, size_t row)
+{
+    char *values = row_values(into, row);
     size_t j = 0;
     for (; j + LANES <= width; j += LANES)
-        store_values(values + value_at(j), load(x + j) * all(factor));
+        store_values(values + value_at(j), load(x + j) * all(steps.factor));
     if (j < width)
-        store_some_values(values + value_at(j), load_some(x + j, width - j) * all(factor), width - j);
-    into->scale[row] = scale;
+        store_some_values(values + value_at(j), load_some(x + j, width - j) * all(steps.factor), width - j);
     into->pair_sums[row] = pair_sum((width + GROUP - 1) / GROUP, values);
 }
 #endif
 
-#ifndef INT8
+/* The next row is measured before a row is converted: what is computed from a row's largest numbers would be waited for. */
 static void convert_rows(size_t first, size_t end, size_t width, const float *x, size_t stride, const struct operand *into)
 {
-    for (size_t i = first; i < end; i++)
-        convert_row(width, x + i * stride, into, i);
+    struct steps steps = {0}, next = {0};
+    for (size_t i = first; i <= end; i++, steps = next) {
+        if (i < end)
+            next = measure_row(width, x + i * stride, into, i);
+        if (i > first)
+            convert_row(width, x + (i - 1) * stride, steps, into, i - 1);
+    }
 }
-#endif
-

@@ -6,9 +6,10 @@
  *   LANES, ROWS, WIDTH, vector, integers   as kernels_source.h has them
  *   sums, dot(sum, x, weights)             a vector of sums; one instruction's multiply-adds, x in every lane the same group
  *   fused(a, b, c)                         a * b + c, rounded once
- *   to_floats(sums), vector_larger(a, b), vector_sum(a), vector_largest(a)
+ *   to_floats(sums), vector_larger(a, b), vector_smaller(a, b), vector_sum(a), vector_largest(a)
  *   added(x, weights), integers_sum(v)     PAIRED: their sum, value by value; a vector's sum, modulo 2^32
- *   store_values(at, v)                    LANES values of an operand, from whole numbers held in floats
+ *   store_values(at, v)                    int16: LANES values of an operand, from whole numbers held in floats
+ *   store_bytes(at, v)                     int8: the values of four vectors, to the nearest of 0 .. 255
  *   swap_halves(v), swap_quarters(v)       int8: a vector's halves change places; the quarters in each half do */
 #include <math.h>
 #include <stdint.h>
@@ -39,7 +40,7 @@
 INLINE vector gelu(vector x)
 {
     static const float coefficients[] = {0.15690212f, -0.077171914f, 0.054818507f, -0.040556382f, 0.02763006f, -0.016742198f, 0.012206629f, -0.0093300417f, 0.0033552085f};
-    const vector held = vector_larger(x, all(-4.5f)), u = -vector_larger(-held, all(-4.5f));
+    const vector held = vector_larger(x, all(-4.5f)), u = vector_smaller(held, all(4.5f));
     const vector t = fused(u * u, all(2 / (4.5f * 4.5f)), all(-1));
     vector polynomial = all(coefficients[8]);
     UNROLL for (int i = 7; i >= 0; i--)
@@ -73,9 +74,11 @@ static void linear_gelu(const struct reduced_linear *layer, size_t rows, const s
 
 static void layer_norm(size_t rows, size_t width, float *x, size_t stride, const float *gain, const float *bias, float epsilon, const struct operand *into)
 {
-    for (size_t i = 0; i < rows; i++) {
-        layer_norm_row(width, x + i * stride, gain, bias, epsilon, x + i * stride);
-        convert_rows(i, i + 1, width, x, stride, into);
+    float factors[NORM_ROWS];
+    for (size_t i = 0, some; i < rows; i += some) {
+        some = rows - i < NORM_ROWS ? rows - i : NORM_ROWS;
+        layer_norm_rows(some, width, x + i * stride, stride, gain, bias, epsilon, x + i * stride, stride, factors);
+        convert_rows(i, i + some, width, x, stride, into);
     }
 }
 
@@ -101,17 +104,20 @@ static void pack_output(const struct reduced_linear *layer, size_t output, const
 static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, float *rotated, char *row)
 {
 #ifdef ROTATED
-    rotate(layer->inputs, weights, rotated);
+    const float factor = digits_factor(largest_rotated(layer->inputs, weights, rotated));
     weights = rotated;
-#endif
+#else
+    const float factor = digits_factor(largest_size(layer->inputs, weights));
     (void)rotated;
-    layer->scale[output] = convert_numbers(layer->inputs, weights, row, GROUP);
+#endif
+    layer->scale[output] = UNIT / factor;
+    convert_numbers(layer->inputs, weights, factor, row, GROUP);
 }
 #else
 static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, float *rotated, char *row)
 {
     (void)rotated;
-    convert_row(layer->inputs, weights, &(struct operand){.values = row, .scale = layer->scale + output, .pair_sums = layer->pair_sums + output}, 0);
+    convert_rows(0, 1, layer->inputs, weights, 0, &(struct operand){.values = row, .scale = layer->scale + output, .pair_sums = layer->pair_sums + output});
 }
 #endif
 
