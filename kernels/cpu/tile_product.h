@@ -2,11 +2,11 @@
  *
  * A number is DIGITS digits of 8 bits: q = sum of digit[d] * 256^(DIGITS - 1 - d), each in -128 .. 127, but for int8's one, which is 0 .. 255 in activations. Of the products of
  * digits those are made that count: digit[a] times digit[b] with a + b < DIGITS; products[s] adds up those with a + b = s. What is left out is as small as what rounding
- * to so many digits costs. Sums are exact, so their order does not matter; they stay
- * below 2^31 for up to 43,690 inputs, and by_columns keeps layers to as many as the states have (16,384 at most).
+ * to so many digits costs. Sums are exact, so their order does not matter; with several digits they stay below 2^31 for up to 43,690 inputs, and by_columns keeps layers to as many
+ * as the states have (16,384 at most).
  *
- * A block is 16 or 32 rows by 16 or 32 columns, so that tiles hold its sums, four or six of them: fewer would wait for each other. While tiles work on a block, vectors
- * finish the one before. */
+ * A block is 16 or 32 rows by 16 or 32 columns: of the eight tiles three or four hold its sums, and the others what is multiplied, each loaded once a step; that is one load a
+ * product, which takes half as long. While tiles work on a block, vectors finish the one before. */
 #include "amx.h"
 
 /* What becomes of a layer's products. */
