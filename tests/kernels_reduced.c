@@ -241,7 +241,7 @@ static void check_attention(const struct reduced *kernels, const struct kernels 
 }
 
 #if defined(__x86_64__)
-extern const struct reduced reduced_int16_avx512, reduced_int16_avx512_paired;
+extern const struct reduced reduced_int16_avx512, reduced_int16_avx512_paired, reduced_int8_avx512, reduced_int8_amx;
 
 /* y = x W^T by both; the numbers of bits that differ are returned, and the largest error relative to the lengths of x and of the weights. */
 static int differ_by_pairs(size_t rows, size_t inputs, size_t outputs, const float *x, const float *weights, double *error)
@@ -264,6 +264,23 @@ static int differ_by_pairs(size_t rows, size_t inputs, size_t outputs, const flo
     free(bias), free(plain), free(paired);
     free_layer(&layer), free_layer(&layer_paired);
     return result;
+}
+
+/* int8's sums are exact, so tiles have the bits of AVX-512 VNNI. */
+static void check_tiles(void)
+{
+    int differ = 0;
+    for (size_t inputs = 1; inputs <= 3100; inputs += pick(1, 2 * inputs)) {
+        const size_t rows = pick(1, 300), outputs = pick(1, 100);
+        float *x = make(rows * inputs, 5), *weights = make(outputs * inputs, 0.1), *bias = make(outputs, 1), *by_vectors = make(rows * outputs, 0), *by_tiles = make(rows * outputs, 0);
+        struct reduced_linear vectors = make_layer(&reduced_int8_avx512, inputs, outputs, weights, bias), tiles = make_layer(&reduced_int8_amx, inputs, outputs, weights, bias);
+        run_linear(&reduced_int8_avx512, &vectors, LINEAR_STORE, rows, x, inputs, by_vectors, outputs);
+        run_linear(&reduced_int8_amx, &tiles, LINEAR_STORE, rows, x, inputs, by_tiles, outputs);
+        differ |= memcmp(by_vectors, by_tiles, rows * outputs * sizeof *by_tiles) != 0;
+        free(x), free(weights), free(bias), free(by_vectors), free(by_tiles);
+        free_layer(&vectors), free_layer(&tiles);
+    }
+    report("int8", "on tiles: bits of VNNI", differ, 0);
 }
 
 /* Integers lose nothing by pairs, so products by pairs have the same bits as plain ones; and no sum is too large, not that of a row with weights of its own direction, nor
@@ -311,6 +328,9 @@ int main(void)
         }
 #if defined(__x86_64__)
     struct reason why;
+    setenv("KERNELS", "amx", 1);
+    if (kernels_choose(&why))
+        check_tiles();
     setenv("KERNELS", "avx512", 1);
     if (kernels_choose(&why) && __builtin_cpu_supports("avx512vnni"))
         check_pairs();
