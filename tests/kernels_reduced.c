@@ -42,8 +42,8 @@ static double larger(double a, double b)
 
 static struct operand make_operand(const struct reduced *kernels, size_t rows, size_t width)
 {
-    const size_t stride = (width * kernels->value_bytes + 63) / 64 * 64 + 64;
-    return (struct operand){room(rows * stride), stride, room(rows * sizeof(float)), room(rows * sizeof(float)), room(rows * sizeof(int32_t)), room(width * sizeof(float))};
+    const size_t filled = (width + kernels->group - 1) / kernels->group * kernels->group, stride = kernels->tile_rows ? filled * kernels->value_bytes : (filled * kernels->value_bytes + 63) / 64 * 64 + 64;
+    return (struct operand){room((rows + kernels->rows - 1) / kernels->rows * kernels->rows * stride), stride, room(rows * sizeof(float)), room(rows * sizeof(float)), room(rows * sizeof(int32_t)), room(2 * width * sizeof(float))};
 }
 
 static void free_operand(struct operand *operand)
@@ -56,7 +56,7 @@ static struct reduced_linear make_layer(const struct reduced *kernels, size_t in
     const size_t wide = (outputs + kernels->panel - 1) / kernels->panel * kernels->panel;
     struct reduced_linear layer = {inputs, outputs, room(wide * (inputs + kernels->group) * kernels->value_bytes), make(wide, 0), make(wide, 0), make(wide, 0), room(wide * sizeof(int32_t))};
     const size_t cut = outputs / 3; /* in two parts, as queries, keys and values are */
-    if (kernels->pack(&layer, weights, 0, cut) < 0 || kernels->pack(&layer, weights + cut * inputs, cut, outputs - cut) < 0)
+    if (kernels->pack(&layer, weights, inputs, 0, cut) < 0 || kernels->pack(&layer, weights + cut * inputs, inputs, cut, outputs - cut) < 0)
         exit(2);
     memcpy(layer.bias, bias, outputs * sizeof *bias);
     return layer;
@@ -176,36 +176,72 @@ static void check_layer_norm(const struct reduced *kernels, const char *name)
 }
 
 /* Against attention in f32, which kernels_check compares with a reference. Values lie in -1 .. 1, and so does what comes out. */
+static double check_attention_shape(const struct reduced *kernels, const struct kernels *f32, struct attention text, int biased, int *same_bits)
+{
+    const size_t width = text.heads * text.head_size, stride = width + pick(0, 20);
+    float *qkv = make(text.tokens * 3 * width, 1), *bias = make(text.heads * (2 * text.reach - 1), 3), *context = make(text.queries * stride, 1);
+    float *before = make(text.queries * stride, 0), *wanted = make(text.queries * stride, 1), *one = make(width, 1);
+    float *scratch = make(kernels->attention_scratch(text.tokens, text.head_size), 1e30), *scratch32 = make(f32->attention_scratch(text.tokens, text.head_size), 1);
+    double error = 0;
+    text.bias = biased ? bias : NULL;
+    memcpy(before, context, text.queries * stride * sizeof *context);
+    kernels->attention(&text, qkv, 3 * width, context, stride, scratch);
+    f32->attention(&text, qkv, 3 * width, wanted, stride, scratch32);
+    for (size_t i = 0; i < text.queries; i++) {
+        struct attention alone = text;
+        alone.query += i;
+        alone.queries = 1;
+        kernels->attention(&alone, qkv, 3 * width, one, width, scratch);
+        *same_bits &= memcmp(one, context + i * stride, width * sizeof *one) == 0;
+        *same_bits &= memcmp(context + i * stride + width, before + i * stride + width, (stride - width) * sizeof *one) == 0; /* not ours */
+        for (size_t j = 0; j < width; j++)
+            error = larger(error, fabs((double)context[i * stride + j] - (double)wanted[i * stride + j]));
+    }
+    free(qkv), free(bias), free(context), free(before), free(wanted), free(scratch), free(scratch32), free(one);
+    return error;
+}
+
+/* Whatever the scores, a context is a mean of values. */
+static double check_large_scores(const struct reduced *kernels, double size)
+{
+    const struct attention text = {.tokens = 70, .heads = 2, .head_size = 32, .queries = 70, .reach = 70};
+    float *qkv = make(70 * 192, 1), *context = make(70 * 64, 1), *scratch = make(kernels->attention_scratch(70, 32), 1e30);
+    double most = 0;
+    for (size_t i = 0; i < 70; i++)
+        for (size_t j = 0; j < 64; j++)
+            qkv[i * 192 + j] *= (float)size;
+    kernels->attention(&text, qkv, 192, context, 64, scratch);
+    for (size_t i = 0; i < 70 * 64; i++)
+        most = larger(most, fabs((double)context[i]));
+    free(qkv), free(context), free(scratch);
+    return most;
+}
+
 static void check_attention(const struct reduced *kernels, const struct kernels *f32, const char *name)
 {
+    static const struct attention shapes[] = {
+        {.tokens = 512, .heads = 2, .head_size = 64, .queries = 512, .reach = 512}, {.tokens = 512, .heads = 1, .head_size = 32, .query = 511, .queries = 1, .reach = 512},
+        {.tokens = 257, .heads = 4, .head_size = 32, .queries = 257, .reach = 300}, {.tokens = 96, .heads = 3, .head_size = 5, .queries = 96, .reach = 96},
+        {.tokens = 95, .heads = 4, .head_size = 32, .queries = 1, .reach = 512},    {.tokens = 12, .heads = 12, .head_size = 32, .queries = 12, .reach = 12},
+        {.tokens = 33, .heads = 2, .head_size = 128, .queries = 33, .reach = 33},   {.tokens = 1, .heads = 2, .head_size = 1, .queries = 1, .reach = 1},
+    };
     double error = 0;
     int same_bits = 1;
     for (size_t tokens = 1; tokens <= 80; tokens += pick(1, 6)) {
         struct attention text = {.tokens = tokens, .heads = pick(1, 3), .head_size = pick(1, 80), .query = pick(0, tokens - 1), .reach = tokens + pick(0, 9)};
-        const size_t width = text.heads * text.head_size;
-        float *qkv = make(tokens * 3 * width, 1), *bias = make(text.heads * (2 * text.reach - 1), 3), *context = make(tokens * width, 1), *wanted = make(tokens * width, 1);
-        float *scratch = make(kernels->attention_scratch(tokens, text.head_size), 1e30), *scratch32 = make(f32->attention_scratch(tokens, text.head_size), 1), *one = make(width, 1);
         text.queries = pick(1, tokens - text.query);
-        text.bias = tokens % 2 ? bias : NULL;
-        kernels->attention(&text, qkv, 3 * width, context, width, scratch);
-        f32->attention(&text, qkv, 3 * width, wanted, width, scratch32);
-        for (size_t i = 0; i < text.queries * width; i++)
-            error = larger(error, fabs((double)context[i] - (double)wanted[i]));
-        for (size_t i = 0; i < text.queries; i++) {
-            struct attention alone = text;
-            alone.query += i;
-            alone.queries = 1;
-            kernels->attention(&alone, qkv, 3 * width, one, width, scratch);
-            same_bits &= memcmp(one, context + i * width, width * sizeof *one) == 0;
-        }
-        free(qkv), free(bias), free(context), free(wanted), free(scratch), free(scratch32), free(one);
+        error = larger(error, check_attention_shape(kernels, f32, text, tokens % 2, &same_bits));
     }
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int biased = 0; biased < 2; biased++)
+            error = larger(error, check_attention_shape(kernels, f32, shapes[i], biased, &same_bits));
     report(name, "attention", error, 1e-2);
     report(name, "attention: bits of a query alone", !same_bits, 0);
+    report(name, "attention: large scores", check_large_scores(kernels, 1e3), 1.01);
 }
 
 #if defined(__x86_64__)
-extern const struct reduced reduced_bf16, reduced_int16_avx512, reduced_int16_avx512_paired;
+extern const struct reduced reduced_int16_avx512, reduced_int16_avx512_paired, reduced_int8_avx512, reduced_int8_amx;
 
 /* y = x W^T by both; the numbers of bits that differ are returned, and the largest error relative to the lengths of x and of the weights. */
 static int differ_by_pairs(size_t rows, size_t inputs, size_t outputs, const float *x, const float *weights, double *error)
@@ -228,6 +264,23 @@ static int differ_by_pairs(size_t rows, size_t inputs, size_t outputs, const flo
     free(bias), free(plain), free(paired);
     free_layer(&layer), free_layer(&layer_paired);
     return result;
+}
+
+/* int8's sums are exact, so tiles have the bits of AVX-512 VNNI. */
+static void check_tiles(void)
+{
+    int differ = 0;
+    for (size_t inputs = 1; inputs <= 3100; inputs += pick(1, 2 * inputs)) {
+        const size_t rows = pick(1, 300), outputs = pick(1, 100);
+        float *x = make(rows * inputs, 5), *weights = make(outputs * inputs, 0.1), *bias = make(outputs, 1), *by_vectors = make(rows * outputs, 0), *by_tiles = make(rows * outputs, 0);
+        struct reduced_linear vectors = make_layer(&reduced_int8_avx512, inputs, outputs, weights, bias), tiles = make_layer(&reduced_int8_amx, inputs, outputs, weights, bias);
+        run_linear(&reduced_int8_avx512, &vectors, LINEAR_STORE, rows, x, inputs, by_vectors, outputs);
+        run_linear(&reduced_int8_amx, &tiles, LINEAR_STORE, rows, x, inputs, by_tiles, outputs);
+        differ |= memcmp(by_vectors, by_tiles, rows * outputs * sizeof *by_tiles) != 0;
+        free(x), free(weights), free(bias), free(by_vectors), free(by_tiles);
+        free_layer(&vectors), free_layer(&tiles);
+    }
+    report("int8", "on tiles: bits of VNNI", differ, 0);
 }
 
 /* Integers lose nothing by pairs, so products by pairs have the same bits as plain ones; and no sum is too large, not that of a row with weights of its own direction, nor
@@ -258,9 +311,9 @@ static void check_pairs(void)
 
 int main(void)
 {
-    static const char *const sets[] = {"avx512_paired", "avx512", "avx2"};
+    static const char *const sets[] = {"amx", "avx512_paired", "avx512", "avx2"};
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
-        for (int wanted = PRECISION_BF16; wanted < PRECISIONS; wanted++) {
+        for (int wanted = PRECISION_F32; wanted < PRECISIONS; wanted++) {
             struct reduced kernels;
             struct reason why;
             char name[64];
@@ -269,20 +322,18 @@ int main(void)
             if (!f32 || !reduced_choose((enum precision)wanted, &kernels) || kernels.precision != (enum precision)wanted)
                 continue;
             snprintf(name, sizeof name, "%s %s", kernels.values, sets[i]);
-            check_linear(&kernels, name, strcmp(kernels.values, "int16") == 0 ? 3e-3 : kernels.precision == PRECISION_BF16 ? 2e-2 : 1e-1);
+            check_linear(&kernels, name, strcmp(kernels.values, "int24") == 0 ? 4e-6 : strcmp(kernels.values, "int16") == 0 ? 3e-3 : 1e-1);
             check_layer_norm(&kernels, name);
             check_attention(&kernels, f32, name);
         }
 #if defined(__x86_64__)
     struct reason why;
-    struct reduced kernels;
+    setenv("KERNELS", "amx", 1);
+    if (kernels_choose(&why))
+        check_tiles();
     setenv("KERNELS", "avx512", 1);
     if (kernels_choose(&why) && __builtin_cpu_supports("avx512vnni"))
         check_pairs();
-    if (kernels_choose(&why) && reduced_choose(PRECISION_BF16, &kernels) && kernels.attention == reduced_bf16.attention) { /* which no processor with VNNI chooses */
-        check_linear(&reduced_bf16, "bf16 avx512", 2e-2);
-        check_layer_norm(&reduced_bf16, "bf16 avx512");
-    }
 #endif
     return failures ? 1 : 0;
 }

@@ -10,7 +10,7 @@ embed() { "$program" --model "$model" "$@"; }
 # The sets of instructions that a precision has on this machine.
 sets_of() {
     local set
-    for set in avx512_paired avx512 avx2; do
+    for set in amx avx512_paired avx512 avx2; do
         KERNELS=$set embed --precision "$1" --signature >/dev/null 2>"$folder/said" && [ ! -s "$folder/said" ] && echo "$set"
     done
     true
@@ -117,4 +117,16 @@ END
 
 @test "every kernel in reduced precision equals a reference, on every instruction set" {
     "build/${BUILD:-release}/tests/kernels_reduced"
+}
+
+@test "tiles (AMX) that the system does not let a process use are not used" {
+    head -n 2 tests/fixtures/text2emb/texts.txt >"$folder/texts"
+    KERNELS=amx embed "$folder/texts" "$folder/tiles.npy" 2>/dev/null || skip "no AMX here"
+    gcc -shared -fPIC -D_GNU_SOURCE -o "$folder/refuse.so" tests/fault/refuse_tiles.c -ldl
+    KERNELS=avx512 embed "$folder/texts" "$folder/vectors.npy"
+    LD_PRELOAD=$folder/refuse.so embed "$folder/texts" "$folder/refused.npy"
+    cmp "$folder/vectors.npy" "$folder/refused.npy"
+    run ! cmp -s "$folder/vectors.npy" "$folder/tiles.npy"
+    LD_PRELOAD=$folder/refuse.so KERNELS=amx run -1 --separate-stderr embed "$folder/texts" "$folder/out.npy"
+    [[ $stderr == *"KERNELS=amx: not an instruction set of this machine"* ]]
 }

@@ -36,7 +36,7 @@ make_list() {
 }
 
 @test "embeddings equal sentence-transformers': cosine 0.999999, no element further off than 2e-6" {
-    for kernels in "" avx512_paired avx512 avx2 plain; do
+    for kernels in "" amx avx512_paired avx512 avx2 plain; do
         KERNELS=$kernels run --separate-stderr embed tests/fixtures/text2emb/texts.txt "$folder/out.npy"
         [[ $status -eq 0 || ( -n $kernels && $stderr == *"KERNELS=$kernels: not an instruction set of this machine"* ) ]]
         [ "$status" -eq 0 ] || continue
@@ -70,7 +70,7 @@ open(f"{sys.argv[1]}/order", "w").write(" ".join(map(str, order)))
 for i in range(30):
     open(f"{sys.argv[1]}/alone{i:02}", "w").write(lines[i] + "\n")
 END
-    for kernels in "" avx512_paired avx512 avx2 plain; do
+    for kernels in "" amx avx512_paired avx512 avx2 plain; do
         # A machine without the set has nothing to check.
         KERNELS=$kernels embed --batch-size 1 "$folder/texts" "$folder/1.npy" 2>"$folder/reason" || { grep -q 'not an instruction set' "$folder/reason"; continue; }
         for batch in 2 3 7 32; do

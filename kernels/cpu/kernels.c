@@ -1,5 +1,7 @@
 #include "kernels.h"
 
+#include "amx.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +10,15 @@ extern const struct kernels kernels_plain;
 #include <cpuid.h>
 
 extern const struct kernels kernels_avx512_paired, kernels_avx512, kernels_avx2;
+
+/* On AMX tiles linear layers are those of reduced.h, in every precision; all else is by AVX-512. */
+static const struct kernels *avx512_beside_tiles(void)
+{
+    static struct kernels kernels;
+    kernels = kernels_avx512;
+    kernels.name = "amx";
+    return &kernels;
+}
 
 /* Does the processor have adders beside its multipliers, so that products by pairs (paired_product.h) are faster? AMD's since Zen (family 23) and what descends
  * from it; Intel's multiply and add in the same pipes. */
@@ -29,10 +40,12 @@ static int adds_beside_multipliers(void)
 
 const struct kernels *kernels_available(size_t index)
 {
-    const struct kernels *available[5] = {NULL};
+    const struct kernels *available[6] = {NULL};
     size_t count = 0;
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f")) {
+        if (amx_available() && __builtin_cpu_supports("avx512vbmi"))
+            available[count++] = avx512_beside_tiles();
         const int paired_first = adds_beside_multipliers();
         available[count++] = paired_first ? &kernels_avx512_paired : &kernels_avx512;
         available[count++] = paired_first ? &kernels_avx512 : &kernels_avx512_paired;

@@ -7,6 +7,8 @@
  * Why not a library's matrix product: measured on one AVX-512 core, this one is as fast as oneDNN's packed one, and
  * a library may choose another order of summation for another number of rows.
  *
+ * On AMX tiles linear layers are those of reduced.h, in f32 too, and the rest is by AVX-512.
+ *
  * Where a processor adds beside its multipliers, a third of the multiplications are saved (paired_product.h): then an element is a chain over triples of k, again in
  * ascending order. Why not Strassen's seven products for eight: measured on Zen 5 in Winograd's form, rows paired within a text, the products became 8 % faster, the
  * whole 1 to 3 %, and an embedding's largest error grew from 2e-7 to 5e-7 and more; products by pairs make the whole a third faster with 3e-7. */
@@ -43,7 +45,7 @@ struct attention {
 };
 
 struct kernels {
-    const char *name, *set; /* the instruction set's name; with or without "_paired" (paired_product.h) */
+    const char *name, *set; /* by which they are chosen; the instruction set, which "avx512_paired" (paired_product.h) and "amx" share with "avx512" */
     size_t panel; /* outputs side by side in a panel of weights */
 
     /* Packs weights [outputs, inputs], each row `stride` floats behind the one before as a model file holds them, into layer->weights, from output `first` on. */
@@ -64,7 +66,7 @@ struct kernels {
 
 /* The instruction sets this program was built for and this machine has, best first; NULL behind the last. */
 const struct kernels *kernels_available(size_t index);
-/* The best one, or the one that the environment variable KERNELS names (avx512_paired, avx512, avx2, plain). NULL with `why` if that is not available. */
+/* The best one, or the one that the environment variable KERNELS names (amx, avx512_paired, avx512, avx2, plain). NULL with `why` if that is not available. */
 const struct kernels *kernels_choose(struct reason *why) __attribute__((warn_unused_result));
 
 #endif

@@ -15,37 +15,13 @@
 #define PANEL (WIDTH * LANES)
 #include "vectors.h"
 #include "layer_norm.h"
+#include "f32_functions.h"
 #include "product.h"
 #ifdef PAIRED_ROWS
 #include "paired_product.h"
 #endif
 
-/* ---- exponentials and GELU ---- */
-
-/* 2^x for -126 <= x <= 0, with a relative error of 7.5e-8 before rounding: a minimax fit on -0.5 .. 0.5. */
-INLINE vector power_of_two(vector x)
-{
-    static const float coefficients[] = {1.0000001f, 0.69314694f, 0.2402212f, 0.055507131f, 0.009675541f, 0.0013276473f};
-    const vector shift = all(12582912.0f); /* 1.5 * 2^23: added, it rounds to a whole number that stands in the low bits */
-    vector whole = x + shift;
-    vector rest = x - (whole - shift);
-    vector polynomial = all(coefficients[5]);
-    UNROLL for (int i = 4; i >= 0; i--)
-        polynomial = polynomial * rest + all(coefficients[i]);
-    return (vector)((integers)polynomial + ((integers)whole << 23));
-}
-
-/* gelu(x) = x Phi(x) = max(x, 0) - |x| Phi(-|x|), and log2 Phi(-|x|) is smooth: a polynomial of degree 7, a minimax fit by its effect on gelu, where it is 3e-8
- * at most; less than rounding adds. Beyond 6, |x| is held there: its product with Phi is 6e-9 and has nothing to add. */
-INLINE vector gelu(vector x)
-{
-    static const float coefficients[] = {-0.99999613f, 1.1511629f, -0.45892835f, 0.053123802f, 0.0078107035f, 0.00063592749f, 2.9316047e-07f, -3.1520401e-06f};
-    const vector held = vector_larger((vector)((integers)x | INT32_MIN), all(-6)); /* -|x| */
-    vector exponent = all(coefficients[7]);
-    UNROLL for (int i = 6; i >= 0; i--)
-        exponent = exponent * held + all(coefficients[i]);
-    return held * power_of_two(exponent) + vector_larger(x, all(0));
-}
+/* ---- linear layers ---- */
 
 static __attribute__((noinline)) void gelu_tile(size_t rows, size_t columns, float *c, size_t c_stride)
 {
@@ -57,8 +33,6 @@ static __attribute__((noinline)) void gelu_tile(size_t rows, size_t columns, flo
             store_some(c + j, gelu(load_some(c + j, columns - j)), columns - j);
     }
 }
-
-/* ---- linear layers ---- */
 
 static void pack(const struct linear *layer, const float *weights, size_t stride, size_t first, size_t outputs)
 {
@@ -274,8 +248,9 @@ static void attention(const struct attention *text, const float *qkv, size_t qkv
 
 static void layer_norm(size_t rows, size_t width, float *x, size_t stride, const float *gain, const float *bias, float epsilon, float *copy, size_t copy_stride)
 {
-    for (size_t i = 0; i < rows; i++)
-        layer_norm_row(width, x + i * stride, gain, bias, epsilon, copy + i * copy_stride);
+    float factors[NORM_ROWS];
+    for (size_t i = 0; i < rows; i += NORM_ROWS)
+        layer_norm_rows(rows - i < NORM_ROWS ? rows - i : NORM_ROWS, width, x + i * stride, stride, gain, bias, epsilon, copy + i * copy_stride, copy_stride, factors);
 }
 
 static float layer_norm_of_sum(size_t width, const float *a, const float *b, const float *c, const float *gain, const float *bias, float epsilon, float *x)
@@ -287,7 +262,9 @@ static float layer_norm_of_sum(size_t width, const float *a, const float *b, con
     }
     for (; j < width; j++)
         x[j] = c ? a[j] + b[j] + c[j] : a[j] + b[j];
-    return layer_norm_row(width, x, gain, bias, epsilon, x);
+    float factor;
+    layer_norm_rows(1, width, x, 0, gain, bias, epsilon, x, 0, &factor);
+    return factor;
 }
 
 static void scaled_sum(size_t width, const float *a, const float *b, float factor, const float *c, float *y)

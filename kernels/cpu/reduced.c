@@ -6,7 +6,9 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 
-extern const struct reduced reduced_bf16, reduced_int16_avx512_paired, reduced_int16_avx512, reduced_int8_avx512, reduced_int8_avx2;
+#include "attention_bf16.h"
+
+extern const struct reduced reduced_int16_avx512_paired, reduced_int16_avx512, reduced_int8_avx512, reduced_int8_avx2, reduced_int8_amx, reduced_int16_amx, reduced_int24_amx;
 
 /* What a compiler's own test does not know by name in every version. That the system keeps the wide registers is known: kernels_available has asked. */
 static int has_avx_vnni(void)
@@ -21,19 +23,24 @@ static int has_avx512_bf16(void)
     return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 5);
 }
 
+static int has_tiles(const struct kernels *exact)
+{
+    return strcmp(exact->name, "amx") == 0;
+}
+
 /* The kernels of linear layers for `wanted`, or for the next higher precision; NULL: that is f32. */
 static const struct reduced *choose_linear(enum precision wanted, const struct kernels *exact)
 {
+    if (has_tiles(exact))
+        return wanted == PRECISION_INT8 ? &reduced_int8_amx : wanted == PRECISION_BF16 ? &reduced_int16_amx : &reduced_int24_amx;
     const int wide = strcmp(exact->set, "avx512") == 0, paired = strcmp(exact->name, exact->set) != 0, vnni = wide && __builtin_cpu_supports("avx512vnni");
     if (wanted == PRECISION_INT8 && vnni)
         return &reduced_int8_avx512;
     if (wanted == PRECISION_INT8 && (wide || strcmp(exact->set, "avx2") == 0) && has_avx_vnni())
         return &reduced_int8_avx2;
-    if (wanted < PRECISION_BF16)
+    if (wanted < PRECISION_BF16 || !vnni)
         return NULL;
-    if (vnni)
-        return paired ? &reduced_int16_avx512_paired : &reduced_int16_avx512;
-    return wide && has_avx512_bf16() ? &reduced_bf16 : NULL;
+    return paired ? &reduced_int16_avx512_paired : &reduced_int16_avx512;
 }
 
 static int choose(enum precision wanted, const struct kernels *exact, struct reduced *chosen)
@@ -41,10 +48,14 @@ static int choose(enum precision wanted, const struct kernels *exact, struct red
     const struct reduced *linear = choose_linear(wanted, exact);
     if (!linear)
         return 0;
-    const int wide = strcmp(exact->set, "avx512") == 0;
     *chosen = *linear;
-    chosen->attention = wide && has_avx512_bf16() ? reduced_bf16.attention : exact->attention;
-    chosen->attention_scratch = wide && has_avx512_bf16() ? reduced_bf16.attention_scratch : exact->attention_scratch;
+    chosen->attention = exact->attention;
+    chosen->attention_scratch = exact->attention_scratch;
+    if (chosen->precision == PRECISION_F32 || strcmp(exact->set, "avx512") != 0 || !has_avx512_bf16())
+        return 1;
+    const struct attention_bf16 *attention = has_tiles(exact) ? &attention_amx : &attention_avx512_bf16;
+    chosen->attention = attention->attention;
+    chosen->attention_scratch = attention->attention_scratch;
     return 1;
 }
 #else

@@ -1,12 +1,13 @@
-/* Linear layers in reduced precision: what is read by a product is rounded to 16 or 8 bits, everything else (sums, biases, the residual
- * stream, layer norms, softmax, GELU) stays f32. One source (reduced_source.h), built once per format and instruction set.
+/* Linear layers in whole numbers: what a product reads is rounded to 8 or 16 bits, or on AMX tiles to 24, which is f32; everything else (biases, the residual stream, layer norms,
+ * softmax, GELU) stays f32. Units are those of each output's weights and of each token's activations, found as they come, so nothing is calibrated. Sums are in 32-bit integers and exact.
+ * One source (reduced_source.h), built once per format and instruction set.
  *
- *   bf16  16 bits. Weights and activations to integers, in units of their own for each output and each token, sums in 32-bit integers, which are exact (VPDPWSSD). They
- *         take as long as bf16 numbers, or less by pairs, and are closer to f32: of 500 texts in 12 languages, all-mpnet-base-v2 had one at a cosine of 0.9976 in bf16, and none below
- *         0.99998 in integers. A processor without VNNI rounds to the nearest bf16, with sums in f32 (VDPBF16PS).
- *   int8  weights to -127 .. 127, in units of their own for each output; activations to 0 .. 255, in units and from a zero of their own for each
- *         token, found as they come (so nothing is calibrated); both are rotated before, which spreads what is large; sums in 32-bit integers, which are exact (VPDPBUSD). Attention's own
- *         two products stay in bf16, or in f32 where the machine has no bf16.
+ *   f32   on AMX tiles alone, in 24 bits, three digits of eight (tile_product.h): six products of int8 for one, and still two to three times as fast as multiply-adds in f32. Both
+ *         factors are rotated before, which spreads what is large; so errors are those of f32's own sums (README, "Precision").
+ *   bf16  in 16 bits: they take as long as bf16 numbers, or less by pairs, and are closer to f32: of 500 texts in 12 languages, all-mpnet-base-v2 had one at a cosine of 0.9976 in
+ *         bf16, and none below 0.99998 in integers. By AVX-512 VNNI (VPDPWSSD), or in two digits on tiles.
+ *   int8  weights to -127 .. 127; activations to 0 .. 255, from a zero of their own for each token; both are rotated before. By VNNI (VPDPBUSD), or on tiles with the same bits.
+ * In bf16 and int8, attention's own two products are in bf16, or in f32 where the machine has no bf16.
  *
  * Promise: as kernels.h: a row of a result depends on that row of the input alone, to the bit. */
 #ifndef REPRISE_REDUCED_H
@@ -18,13 +19,13 @@
 #include "../encoder.h"
 #include "kernels.h"
 
-/* Rows of activations as a product reads them. What lies behind a row's width, up to a multiple of the group, must be zero in 16 bits. */
+/* Rows of activations as a product reads them. What lies behind a row's width, up to a multiple of the group, must be zero, but for int8. */
 struct operand {
     void *values;
     size_t stride;       /* bytes from row to row */
-    float *scale, *zero; /* integers, [rows]: x = scale * value + zero; with 16 bits zero is 0 and not noted */
+    float *scale, *zero; /* [rows]: x = scale * value + zero; zero is noted in int8 alone, elsewhere it is 0 */
     int32_t *pair_sums;  /* products by pairs, [rows]: what they need to know of a row */
-    float *row;          /* int8, [width]: room for one row */
+    float *row;          /* int8, [2, width]: room for two rows */
 };
 
 /* A linear layer, packed: panels of `panel` outputs, each [inputs / group, panel, group]; filled up with zeros. */
@@ -39,14 +40,17 @@ struct reduced_linear {
 
 struct reduced {
     enum precision precision; /* that it is chosen for */
-    const char *values;       /* what its operands hold: "bf16", "int16" or "int8" */
+    const char *values;       /* what its operands hold: "int24", "int16" or "int8" */
     size_t panel; /* as struct kernels has it */
     size_t rows;  /* rows that one pass over a panel takes: a good number of rows is a multiple */
+    size_t tile_rows; /* 0: the values of a row lie side by side; or they lie in tiles of so many rows, and the stride is that of values alone */
     size_t group;         /* inputs that one lane of an instruction takes at a time */
     size_t value_bytes;
 
-    /* Packs weights [outputs, inputs] from output `first` on. 0, or -1: out of memory. */
-    int (*pack)(const struct reduced_linear *layer, const float *weights, size_t first, size_t outputs);
+    int by_columns; /* the widest activations are best made for some of their columns at a time */
+
+    /* Packs weights [outputs, inputs], each row `stride` floats behind the one before, from output `first` on. 0, or -1: out of memory. */
+    int (*pack)(const struct reduced_linear *layer, const float *weights, size_t stride, size_t first, size_t outputs);
     /* LINEAR_STORE or LINEAR_ADD. y [rows, outputs], each row `y_stride` floats behind the one before. */
     void (*linear)(const struct reduced_linear *layer, enum linear_then then, size_t rows, const struct operand *x, float *y, size_t y_stride);
     /* y = gelu(x W^T + b), as an operand; scratch [rows, outputs]. */

@@ -1,25 +1,16 @@
 /* 16-bit integers by AVX-512 VNNI: 32 multiply-adds an instruction, as bf16 has; sums in 32 bits. */
 #if defined(__AVX512VNNI__)
-#include <immintrin.h>
-#include <stdint.h>
+#include "avx512_vectors.h"
 
-typedef float vector __attribute__((vector_size(64)));
-typedef int32_t integers __attribute__((vector_size(64)));
-typedef integers sums;
 #define INT16
 #define GROUP 2
-#define LANES 16
 #ifndef ROWS
 #define ROWS 14
 #endif
 #define WIDTH 2
+typedef integers sums;
 #define dot(sum, x, weights) ((sums)_mm512_dpwssd_epi32((__m512i)(sum), (__m512i)(x), (__m512i)(weights)))
 #define added(x, weights) ((sums)_mm512_add_epi16((__m512i)(x), (__m512i)(weights)))
-#define fused(a, b, c) ((vector)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
-#define to_floats(sum) ((vector)_mm512_cvtepi32_ps((__m512i)(sum)))
-#define vector_larger(a, b) ((vector)_mm512_max_ps((__m512)(a), (__m512)(b)))
-#define vector_sum(a) _mm512_reduce_add_ps((__m512)(a))
-#define vector_largest(a) _mm512_reduce_max_ps((__m512)(a))
 #define integers_sum(a) _mm512_reduce_add_epi32((__m512i)(a))
 
 /* To the nearest whole number. */

@@ -1,32 +1,13 @@
 /* int8 by AVX-512 VNNI: as kernels_avx512.c has its tile, 64 multiply-adds an instruction. */
 #if defined(__AVX512VNNI__)
-#include <immintrin.h>
-#include <stdint.h>
-
-typedef float vector __attribute__((vector_size(64)));
-typedef int32_t integers __attribute__((vector_size(64)));
-typedef integers sums;
 #define INT8
+#include "avx512_vectors.h"
+
 #define GROUP 4
-#define LANES 16
 #define ROWS 14
 #define WIDTH 2
+typedef integers sums;
 #define dot(sum, x, weights) ((sums)_mm512_dpbusd_epi32((__m512i)(sum), (__m512i)(x), (__m512i)(weights)))
-#define fused(a, b, c) ((vector)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
-#define to_floats(sum) ((vector)_mm512_cvtepi32_ps((__m512i)(sum)))
-#define vector_larger(a, b) ((vector)_mm512_max_ps((__m512)(a), (__m512)(b)))
-#define vector_sum(a) _mm512_reduce_add_ps((__m512)(a))
-#define vector_largest(a) _mm512_reduce_max_ps((__m512)(a))
-#define swap_halves(v) ((vector)_mm512_shuffle_f32x4((__m512)(v), (__m512)(v), 0x4e))
-#define swap_quarters(v) ((vector)_mm512_shuffle_f32x4((__m512)(v), (__m512)(v), 0xb1))
-
-/* To the nearest of 0 .. 255. */
-static inline void store_values(char *at, vector v)
-{
-    const __m512i whole = _mm512_max_epi32(_mm512_cvtps_epi32((__m512)v), _mm512_setzero_si512());
-    _mm_storeu_si128((__m128i *)at, _mm512_cvtusepi32_epi8(whole));
-}
-
 #include "reduced_source.h"
 
 extern const struct reduced reduced_int8_avx512;

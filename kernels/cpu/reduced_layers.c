@@ -9,26 +9,26 @@
 #define LINE 64
 #define WIDE_BYTES 2097152 /* the widest activations are made for so many rows at a time: more rows use a weight once fetched more often, fewer keep activations in nearer caches */
 
-/* A layer's weights. Queries, keys and values of a few heads are one linear layer, as in layers.c. */
-struct layer { struct reduced_linear *qkv, output, up, down; };
+/* A layer's weights. Queries, keys and values of a few heads are one linear layer, and `up` and `down` are cut into blocks of the intermediate columns, as in layers.c. */
+struct layer { struct reduced_linear *qkv, output, *up, *down; };
 
 struct reduced_layers {
     const struct model_folder *model;
     struct reduced kernels;
     struct layer *layer;        /* [layers] */
-    struct reduced_linear *qkv_linear; /* [layers, groups]: what struct layer points to */
+    struct reduced_linear *linear; /* [layers, groups + 2 * blocks]: what struct layer points to */
     char *weights;              /* all packed weights and vectors */
     size_t weight_bytes;
     struct embedding_products *products; /* of the first layer; NULL: it is as the others */
     float *no_bias;                      /* zeros, as many as queries, keys and values of heads_at_once */
 
-    size_t heads_at_once, groups;
+    size_t heads_at_once, groups, blocks, block_columns;
     size_t rows, wide_rows;                        /* that the buffers hold */
     size_t qkv_stride, context_stride, wide_stride; /* floats from row to row */
     float *qkv, *context;                          /* [rows, 3 * heads_at_once * head_size], [rows, hidden] */
-    float *wide;                                   /* [wide_rows, intermediate] */
+    float *wide;                                   /* [wide_rows, block_columns] */
     float *scratch;                                /* attention's */
-    struct operand x, y;                           /* [rows, hidden], [wide_rows, intermediate] */
+    struct operand x, y;                           /* [rows, hidden], [wide_rows, block_columns] */
 };
 
 static size_t round_up(size_t number, size_t unit)
@@ -62,50 +62,65 @@ static void place_linear(struct reduced_layers *layers, struct reduced_linear *l
     *at += weights + 4 * vector;
 }
 
+static size_t block_columns(const struct reduced_layers *layers, size_t block)
+{
+    const size_t left = layers->model->intermediate - block * layers->block_columns;
+    return left < layers->block_columns ? left : layers->block_columns;
+}
+
+/* In the order in which they are used: what comes next is fetched ahead. */
 static size_t place_weights(struct reduced_layers *layers)
 {
-    const size_t hidden = layers->model->hidden, wide = layers->model->intermediate;
+    const size_t hidden = layers->model->hidden, per_layer = layers->groups + 2 * layers->blocks;
     size_t at = 0;
     for (size_t i = 0; i < layers->model->layers; i++) {
         struct layer *layer = &layers->layer[i];
-        layer->qkv = layers->qkv_linear + i * layers->groups;
+        layer->qkv = layers->linear + i * per_layer;
+        layer->up = layer->qkv + layers->groups;
+        layer->down = layer->up + layers->blocks;
         for (size_t g = 0; g < layers->groups; g++)
             place_linear(layers, &layer->qkv[g], hidden, 3 * hidden / layers->groups, &at);
         place_linear(layers, &layer->output, hidden, hidden, &at);
-        place_linear(layers, &layer->up, hidden, wide, &at);
-        place_linear(layers, &layer->down, wide, hidden, &at);
+        for (size_t b = 0; b < layers->blocks; b++) {
+            place_linear(layers, &layer->up[b], hidden, block_columns(layers, b), &at);
+            place_linear(layers, &layer->down[b], block_columns(layers, b), hidden, &at);
+        }
     }
     return at;
 }
 
-static int pack_part(const struct reduced_layers *layers, struct reduced_linear *linear, const float *weights, const float *bias, size_t first, size_t outputs)
+/* Packs weights [outputs, stride] (of whose columns the layer has some) and bias (NULL: none), as outputs `first` and following. */
+static int pack_part(const struct reduced_layers *layers, struct reduced_linear *linear, const float *weights, size_t stride, const float *bias, size_t first, size_t outputs)
 {
-    memcpy(linear->bias + first, bias, outputs * sizeof *bias);
-    return layers->kernels.pack(linear, weights, first, outputs);
+    if (bias)
+        memcpy(linear->bias + first, bias, outputs * sizeof *bias);
+    return layers->kernels.pack(linear, weights, stride, first, outputs);
 }
 
 static int pack_layer(const struct reduced_layers *layers, struct layer *packed, const struct model_layer *layer)
 {
-    const size_t hidden = layers->model->hidden, columns = hidden / layers->groups;
+    const size_t hidden = layers->model->hidden, wide = layers->model->intermediate, columns = hidden / layers->groups;
     for (size_t g = 0; g < layers->groups; g++) {
         const size_t from = g * columns;
-        if (pack_part(layers, &packed->qkv[g], layer->query + from * hidden, layer->query_bias + from, 0, columns) < 0 ||
-            pack_part(layers, &packed->qkv[g], layer->key + from * hidden, layer->key_bias + from, columns, columns) < 0 ||
-            pack_part(layers, &packed->qkv[g], layer->value + from * hidden, layer->value_bias + from, 2 * columns, columns) < 0)
+        if (pack_part(layers, &packed->qkv[g], layer->query + from * hidden, hidden, layer->query_bias + from, 0, columns) < 0 ||
+            pack_part(layers, &packed->qkv[g], layer->key + from * hidden, hidden, layer->key_bias + from, columns, columns) < 0 ||
+            pack_part(layers, &packed->qkv[g], layer->value + from * hidden, hidden, layer->value_bias + from, 2 * columns, columns) < 0)
             return -1;
     }
-    if (pack_part(layers, &packed->output, layer->output, layer->output_bias, 0, hidden) < 0 ||
-        pack_part(layers, &packed->up, layer->up, layer->up_bias, 0, layers->model->intermediate) < 0 ||
-        pack_part(layers, &packed->down, layer->down, layer->down_bias, 0, hidden) < 0)
-        return -1;
-    return 0;
+    for (size_t b = 0; b < layers->blocks; b++) {
+        const size_t from = b * layers->block_columns;
+        if (pack_part(layers, &packed->up[b], layer->up + from * hidden, hidden, layer->up_bias + from, 0, block_columns(layers, b)) < 0 ||
+            pack_part(layers, &packed->down[b], layer->down + from, wide, b == 0 ? layer->down_bias : NULL, 0, hidden) < 0)
+            return -1;
+    }
+    return pack_part(layers, &packed->output, layer->output, hidden, layer->output_bias, 0, hidden);
 }
 
 static int pack_weights(struct reduced_layers *layers, struct reason *why)
 {
     layers->layer = calloc(layers->model->layers, sizeof *layers->layer);
-    layers->qkv_linear = calloc(layers->model->layers * layers->groups, sizeof *layers->qkv_linear);
-    if (!layers->layer || !layers->qkv_linear)
+    layers->linear = calloc(layers->model->layers * (layers->groups + 2 * layers->blocks), sizeof *layers->linear);
+    if (!layers->layer || !layers->linear)
         return fail(why, "out of memory");
     layers->weight_bytes = place_weights(layers);
     /* Zeros from the system fill up the last panels. Large pages spare the products most of their misses of the translation buffer. */
@@ -136,12 +151,13 @@ static void *make_buffer(size_t bytes)
 
 static int make_operand(struct operand *operand, size_t rows, size_t width, const struct reduced *kernels)
 {
-    operand->stride = row_bytes(round_up(width, kernels->group) * kernels->value_bytes);
-    operand->values = make_buffer(rows * operand->stride);
+    const size_t bytes = round_up(width, kernels->group) * kernels->value_bytes;
+    operand->stride = kernels->tile_rows ? bytes : row_bytes(bytes);
+    operand->values = make_buffer(round_up(rows, kernels->rows) * operand->stride); /* whole passes over a panel */
     operand->scale = make_buffer(rows * sizeof(float));
     operand->zero = make_buffer(rows * sizeof(float));
     operand->pair_sums = make_buffer(rows * sizeof(int32_t));
-    operand->row = make_buffer(width * sizeof(float));
+    operand->row = make_buffer(2 * width * sizeof(float));
     return operand->values && operand->scale && operand->zero && operand->pair_sums && operand->row ? 0 : -1;
 }
 
@@ -192,12 +208,12 @@ static int make_fixed_buffers(struct reduced_layers *layers, struct reason *why)
     const size_t tile = layers->kernels.rows;
     layers->qkv_stride = row_bytes(3 * model->hidden / layers->groups * sizeof(float)) / sizeof(float);
     layers->context_stride = row_bytes(model->hidden * sizeof(float)) / sizeof(float);
-    layers->wide_stride = row_bytes(model->intermediate * sizeof(float)) / sizeof(float);
+    layers->wide_stride = row_bytes(layers->block_columns * sizeof(float)) / sizeof(float);
     layers->wide_rows = WIDE_BYTES / (layers->wide_stride * sizeof(float)) / tile * tile;
     if (layers->wide_rows < tile)
         layers->wide_rows = tile;
     layers->wide = make_buffer(layers->wide_rows * layers->wide_stride * sizeof(float));
-    if (make_operand(&layers->y, layers->wide_rows, model->intermediate, &layers->kernels) < 0 || !layers->wide)
+    if (make_operand(&layers->y, layers->wide_rows, layers->block_columns, &layers->kernels) < 0 || !layers->wide)
         return fail(why, "out of memory");
     return 0;
 }
@@ -238,6 +254,8 @@ struct reduced_layers *reduced_layers_open(const struct model_folder *model, con
     layers->kernels = *kernels;
     layers->heads_at_once = layers_heads_at_once(model);
     layers->groups = model->heads / layers->heads_at_once;
+    layers->block_columns = kernels->by_columns && model->hidden < model->intermediate ? model->hidden : model->intermediate;
+    layers->blocks = (model->intermediate + layers->block_columns - 1) / layers->block_columns;
     if (pack_weights(layers, why) < 0 || make_fixed_buffers(layers, why) < 0 || open_products(layers, exact, why) < 0) {
         reduced_layers_close(layers);
         return NULL;
@@ -255,7 +273,7 @@ void reduced_layers_close(struct reduced_layers *layers)
     free(layers->no_bias);
     free(layers->wide);
     free(layers->layer);
-    free(layers->qkv_linear);
+    free(layers->linear);
     if (layers->weights)
         munmap(layers->weights, layers->weight_bytes);
     free(layers);
@@ -302,8 +320,10 @@ static void run_layer(struct reduced_layers *layers, size_t index, const struct 
     for (size_t row = 0; row < rows; row += layers->wide_rows) {
         const size_t some = rows - row < layers->wide_rows ? rows - row : layers->wide_rows;
         const struct operand x = rows_from(&layers->x, row);
-        kernels->linear_gelu(&packed->up, some, &x, layers->wide, layers->wide_stride, &layers->y);
-        kernels->linear(&packed->down, LINEAR_ADD, some, &layers->y, states + row * stride, stride);
+        for (size_t b = 0; b < layers->blocks; b++) {
+            kernels->linear_gelu(&packed->up[b], some, &x, layers->wide, layers->wide_stride, &layers->y);
+            kernels->linear(&packed->down[b], LINEAR_ADD, some, &layers->y, states + row * stride, stride);
+        }
         kernels->layer_norm(some, hidden, states + row * stride, stride, layer->output_gain, layer->output_norm_bias, model->epsilon, &x);
     }
 }

@@ -10,7 +10,7 @@ Words choose what is run; of a kind that no word names, all is: models (minilm, 
 On one core the clock is that of the processor: a rate is texts per second of its time, which another load on the machine changes little. On two cores
 (two processes of text2emb, two threads of a peer) it is the wall's, so let there be no other load. Peers get texts sorted by length in the best of batches of 1, 8 and
 32, tokenization included and loading not. text2emb is measured as whole processes: "with start" as it is; without, from its time for all texts and for a
-quarter of them. The peak is that of fma_peak for the precision; its share counts the multiply-adds of all products, those of the
+quarter of them. The peak is that of kernels_peak for the precision; its share counts the multiply-adds of all products, those of the
 first layer too that text2emb makes once for each word.
 """
 import json
@@ -182,7 +182,7 @@ def bench(build, name, chosen, rounds, scratch):
             ours, peers = Text2emb(build, folder, precision, scratch), dict(open_peers(folder, precision, cores, scratch))
             close = {kind: fidelity(exact, in_order(peer, held_out)) for kind, peer in peers.items()}
             close["text2emb"] = fidelity(exact, ours.encode(held_out))
-            peak = cores * float(subprocess.run([f"{build}/tests/fma_peak", precision], check=True, capture_output=True, text=True).stdout)
+            peak = cores * float(subprocess.run([f"{build}/tests/kernels_peak", precision], check=True, capture_output=True, text=True).stdout)
             for length in chosen["lengths"]:
                 least, most, count = LENGTHS[length]
                 texts = make_texts(tokenizer, least, most, max(16, count // shrink))

@@ -18,7 +18,7 @@ from multilingual_texts import multilingual_texts
 from odd_texts import english_texts
 from text_bench import fidelity, units
 
-SETS, LEAST, MEAN = ("avx512_paired", "avx512", "avx2"), {"bf16": 0.9999, "int8": 0.99}, {"bf16": 0.9999, "int8": 0.998}
+SETS, LEAST, MEAN = ("amx", "avx512_paired", "avx512", "avx2"), {"bf16": 0.9999, "int8": 0.99}, {"bf16": 0.9999, "int8": 0.998}
 
 
 def embed(program, folder, precision, instructions, texts):

@@ -1,5 +1,9 @@
 /* Measures what one core can do at most: multiply-adds of vectors held in registers, no memory. Prints giga-operations a second (two a multiply-add), the best of
- * many short runs, for the widest vectors that this machine has: of f32, or of the precision that is named (bf16, int8), 0 where there is no such instruction. */
+ * many short runs: of f32 by the widest vectors that this machine has; or of the precision that is named (bf16, int8), by AMX tiles or the widest vectors, 0 where there is no
+ * such instruction. */
+#include "../kernels/cpu/amx.h"
+
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -38,6 +42,21 @@ RUN(bf16_512, "avx512f", "vdpbf16ps", "zmm", 32)
 RUN(int8_512, "avx512f", "vpdpbusd", "zmm", 64)
 RUN(int8_256, "avx2", "%{vex%} vpdpbusd", "ymm", 32)
 
+/* Four tiles of sums, each of 16 x 16 chains, and zeros to multiply. */
+#define TILES(name, op, operations) \
+    static double name(void) \
+    { \
+        static const struct { uint8_t palette, rest[15]; uint16_t row_bytes[16]; uint8_t rows[16]; } full = {1, {0}, {64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16}}; \
+        __asm__ volatile("ldtilecfg %0\ntilezero %%tmm4\ntilezero %%tmm5" ::"m"(full)); \
+        const double start = seconds(); \
+        for (int step = 0; step < STEPS / 10; step++) \
+            __asm__ volatile(op " %tmm5,%tmm4,%tmm0\n" op " %tmm5,%tmm4,%tmm1\n" op " %tmm5,%tmm4,%tmm2\n" op " %tmm5,%tmm4,%tmm3"); \
+        __asm__ volatile("tilerelease"); /* which waits for them */ \
+        return 2.0 * 16 * 16 * operations * 4 * (STEPS / 10) / (seconds() - start) / 1e9; \
+    }
+TILES(bf16_tiles, "tdpbf16ps", 32)
+TILES(int8_tiles, "tdpbusd", 64)
+
 /* Bit `bit` of register eax of leaf 7, subleaf 1: 4 is AVX-VNNI, 5 is AVX-512 BF16. */
 static int has(int bit)
 {
@@ -53,9 +72,9 @@ int main(int argc, char **argv)
     if (strcmp(precision, "f32") == 0)
         run = wide ? f32_512 : half ? f32_256 : NULL;
     else if (strcmp(precision, "bf16") == 0)
-        run = wide && has(5) ? bf16_512 : NULL;
+        run = amx_available() ? bf16_tiles : wide && has(5) ? bf16_512 : NULL;
     else if (strcmp(precision, "int8") == 0)
-        run = wide && __builtin_cpu_supports("avx512vnni") ? int8_512 : half && has(4) ? int8_256 : NULL;
+        run = amx_available() ? int8_tiles : wide && __builtin_cpu_supports("avx512vnni") ? int8_512 : half && has(4) ? int8_256 : NULL;
     for (int i = 0; run && i < RUNS; i++) {
         const double rate = run();
         best = rate > best ? rate : best;
@@ -65,7 +84,7 @@ int main(int argc, char **argv)
 #else
 int main(void)
 {
-    fputs("fma_peak: measures x86-64 only\n", stderr);
+    fputs("kernels_peak: measures x86-64 only\n", stderr);
     return 1;
 }
 #endif

@@ -1,23 +1,21 @@
-/* bf16 by AVX-512 BF16: 32 multiply-adds an instruction, sums in f32. And self-attention with its two products in bf16, which int8 uses too. */
+/* Self-attention in bf16 by AVX-512 BF16: see attention_bf16.h. */
 #if defined(__AVX512BF16__)
-#include <float.h>
-#include <immintrin.h>
-#include <stdint.h>
+#include "attention_bf16.h"
 
-typedef float vector __attribute__((vector_size(64)));
-typedef int32_t integers __attribute__((vector_size(64)));
+#include <float.h>
+#include <math.h>
+
+#include "avx512_vectors.h"
+
 typedef vector sums;
 #define BF16
 #define GROUP 2
-#define LANES 16
 #define ROWS 14
 #define WIDTH 2
+#define PANEL (WIDTH * LANES)
+#define STEP_BYTES 4
+#define VALUE_BYTES 2
 #define dot(sum, x, weights) ((sums)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)(x), (__m512bh)(weights)))
-#define fused(a, b, c) ((vector)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
-#define to_floats(sum) (sum)
-#define vector_larger(a, b) ((vector)_mm512_max_ps((__m512)(a), (__m512)(b)))
-#define vector_sum(a) _mm512_reduce_add_ps((__m512)(a))
-#define vector_largest(a) _mm512_reduce_max_ps((__m512)(a))
 
 /* To the nearest bf16. */
 static inline void store_values(char *at, vector v)
@@ -25,9 +23,10 @@ static inline void store_values(char *at, vector v)
     _mm256_storeu_si256((__m256i *)at, (__m256i)_mm512_cvtneps_pbh((__m512)v));
 }
 
-#include "reduced_source.h"
-
-/* ---- attention ---- */
+#include "vectors.h"
+#include "some_values.h"
+#include "register_tile.h"
+#include "transpose.h"
 
 /* What attention works in: keys and values as weights are packed, and, for a tile of queries, these, their scores and the scores' exponentials. */
 struct attention_room {
@@ -73,31 +72,6 @@ INLINE __m512i interleave(vector first, vector second)
 {
     const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)first)), high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)second));
     return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
-}
-
-/* Rows and columns of 16 x 16 groups change places. */
-INLINE void transpose(__m512i rows[16])
-{
-    __m512i half[16];
-    UNROLL for (size_t i = 0; i < 16; i += 2) {
-        half[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
-        half[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
-    }
-    UNROLL for (size_t i = 0; i < 16; i += 4) { /* rows[i + q]: column 4 l + q of rows i .. i + 3, in 128-bit lane l */
-        rows[i] = _mm512_unpacklo_epi64(half[i], half[i + 2]);
-        rows[i + 1] = _mm512_unpackhi_epi64(half[i], half[i + 2]);
-        rows[i + 2] = _mm512_unpacklo_epi64(half[i + 1], half[i + 3]);
-        rows[i + 3] = _mm512_unpackhi_epi64(half[i + 1], half[i + 3]);
-    }
-    UNROLL for (size_t q = 0; q < 4; q++) {
-        const __m512i low = _mm512_shuffle_i32x4(rows[q], rows[q + 4], 0x44), high = _mm512_shuffle_i32x4(rows[q], rows[q + 4], 0xee);
-        const __m512i low2 = _mm512_shuffle_i32x4(rows[q + 8], rows[q + 12], 0x44), high2 = _mm512_shuffle_i32x4(rows[q + 8], rows[q + 12], 0xee);
-        half[q] = _mm512_shuffle_i32x4(low, low2, 0x88);
-        half[q + 4] = _mm512_shuffle_i32x4(low, low2, 0xdd);
-        half[q + 8] = _mm512_shuffle_i32x4(high, high2, 0x88);
-        half[q + 12] = _mm512_shuffle_i32x4(high, high2, 0xdd);
-    }
-    memcpy(rows, half, sizeof half);
 }
 
 /* The groups p .. p + 15 of a row of head_size numbers, zeros behind its end. */
@@ -230,7 +204,6 @@ static void attention_head(const struct attention *text, const struct attention_
             product_tile(rows, room->head_steps, room->queries, room->query_stride, room->keys + t * room->head_steps * STEP_BYTES, nothing, &finish);
         }
         soften(room, rows, text->tokens, load(hidden), bias ? bias - i : NULL, shares);
-        finish.then = TILE_SCALE;
         finish.scale = shares;
         finish.y_stride = context_stride;
         for (size_t h = 0; h < text->head_size; h += PANEL) {
@@ -256,6 +229,5 @@ static void attention(const struct attention *text, const float *qkv, size_t qkv
     }
 }
 
-extern const struct reduced reduced_bf16;
-const struct reduced reduced_bf16 = {.precision = PRECISION_BF16, .values = "bf16", REDUCED_TABLE, .attention = attention, .attention_scratch = attention_scratch};
+const struct attention_bf16 attention_avx512_bf16 = {attention, attention_scratch};
 #endif

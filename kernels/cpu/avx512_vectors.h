@@ -1,0 +1,26 @@
+/* What the kernels in integers do with vectors by AVX-512 (see reduced_source.h). */
+#include <immintrin.h>
+#include <stdint.h>
+
+typedef float vector __attribute__((vector_size(64)));
+typedef int32_t integers __attribute__((vector_size(64)));
+#define LANES 16
+#define fused(a, b, c) ((vector)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
+#define to_floats(sum) ((vector)_mm512_cvtepi32_ps((__m512i)(sum)))
+#define vector_larger(a, b) ((vector)_mm512_max_ps((__m512)(a), (__m512)(b)))
+#define vector_smaller(a, b) ((vector)_mm512_min_ps((__m512)(a), (__m512)(b)))
+#define vector_sum(a) _mm512_reduce_add_ps((__m512)(a))
+#define vector_largest(a) _mm512_reduce_max_ps((__m512)(a))
+#define swap_halves(v) ((vector)_mm512_shuffle_f32x4((__m512)(v), (__m512)(v), 0x4e))
+#define swap_quarters(v) ((vector)_mm512_shuffle_f32x4((__m512)(v), (__m512)(v), 0xb1))
+
+#ifdef INT8
+/* Four vectors, to the nearest of 0 .. 255. */
+static inline void store_bytes(char *at, const vector v[4])
+{
+    const __m512i first = _mm512_packs_epi32(_mm512_cvtps_epi32((__m512)v[0]), _mm512_cvtps_epi32((__m512)v[1]));
+    const __m512i second = _mm512_packs_epi32(_mm512_cvtps_epi32((__m512)v[2]), _mm512_cvtps_epi32((__m512)v[3]));
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15); /* quarters of the vectors stand side by side, by fours */
+    _mm512_storeu_si512(at, _mm512_permutexvar_epi32(order, _mm512_packus_epi16(first, second)));
+}
+#endif

@@ -1,0 +1,186 @@
+/* From f32 to operands. Included by reduced_source.h. */
+
+/* What a row is converted with: value = x * factor + shift. */
+struct steps { float factor, shift; };
+
+#ifdef ROTATED
+struct range { vector least, most; }; /* of a row's rotated numbers, lane by lane */
+
+/* Rounding to whole numbers is poor where single numbers of a row are much larger than the others, and some are in every encoder. So activations and weights
+ * both go through the same rotation, which spreads each number over 32 (16) and leaves their products as they were: a Hadamard transform of up to eight
+ * vectors, lane by lane, and in the lanes of the halves and quarters of each (Ashkboos et al. 2024, arXiv 2404.00456). */
+INLINE void rotate_vectors(const size_t count, const float *x, float *rotated, struct range *range)
+{
+    static const float unit[] = {[1] = 0.5f, [2] = 0.35355339f, [4] = 0.25f, [8] = 0.17677670f}; /* 1 / sqrt(4 count) */
+    vector v[8], halves, quarters;
+    for (size_t l = 0; l < LANES; l++) {
+        halves[l] = l < LANES / 2 ? 1 : -1;
+        quarters[l] = l % (LANES / 2) < LANES / 4 ? 1 : -1;
+    }
+    UNROLL for (size_t i = 0; i < count; i++)
+        v[i] = load(x + i * LANES) * all(unit[count]);
+    UNROLL for (size_t step = 1; step < count; step *= 2)
+        UNROLL for (size_t i = 0; i < count; i++)
+            if (!(i & step)) {
+                const vector sum = v[i] + v[i + step];
+                v[i + step] = v[i] - v[i + step];
+                v[i] = sum;
+            }
+    UNROLL for (size_t i = 0; i < count; i++) {
+        const vector once = fused(v[i], halves, swap_halves(v[i])), twice = fused(once, quarters, swap_quarters(once));
+        store(rotated + i * LANES, twice);
+        range->least = vector_smaller(range->least, twice);
+        range->most = vector_larger(range->most, twice);
+    }
+}
+
+/* Zero lies in every range, so that a row that is all but constant keeps its precision. */
+INLINE struct range rotate(size_t width, const float *x, float *rotated)
+{
+    struct range range = {-all(0), all(0)};
+    size_t j = 0;
+    for (; j + 8 * LANES <= width; j += 8 * LANES)
+        rotate_vectors(8, x + j, rotated + j, &range);
+    if (j + 4 * LANES <= width)
+        rotate_vectors(4, x + j, rotated + j, &range), j += 4 * LANES;
+    if (j + 2 * LANES <= width)
+        rotate_vectors(2, x + j, rotated + j, &range), j += 2 * LANES;
+    if (j + LANES <= width)
+        rotate_vectors(1, x + j, rotated + j, &range), j += LANES;
+    if (j < width) {
+        const vector rest = load_some(x + j, width - j);
+        store_some(rotated + j, rest, width - j);
+        range.least = vector_smaller(range.least, rest);
+        range.most = vector_larger(range.most, rest);
+    }
+    return range;
+}
+
+INLINE float *rotated_row(size_t width, const struct operand *into, size_t row)
+{
+    return into->row + row % 2 * width;
+}
+#endif
+
+#ifdef INT8
+INLINE struct steps measure_row(size_t width, const float *x, const struct operand *into, size_t row)
+{
+    const struct range range = rotate(width, x, rotated_row(width, into, row));
+    const float least = -vector_largest(-range.least), most = vector_largest(range.most);
+    const float scale = most > least ? (most - least) / 255 : 1, shift = nearbyintf(-least / scale);
+    into->scale[row] = scale;
+    into->zero[row] = -shift * scale;
+    return (struct steps){1 / scale, shift};
+}
+
+INLINE void store_four(char *at, const float *x, struct steps steps)
+{
+    vector v[4];
+    UNROLL for (size_t i = 0; i < 4; i++)
+        v[i] = fused(load(x + i * LANES), all(steps.factor), all(steps.shift));
+    store_bytes(at, v);
+}
+
+INLINE void convert_row(size_t width, const float *x, struct steps steps, const struct operand *into, size_t row)
+{
+    const float *rotated = rotated_row(width, into, row);
+    char *values = row_values(into, row);
+    size_t j = 0;
+    (void)x;
+    for (; j + 4 * LANES <= width; j += 4 * LANES)
+        store_four(values + value_at(j), rotated + j, steps);
+    if (j < width) {
+        float rest[4 * LANES] = {0};
+        char bytes[sizeof rest / sizeof *rest];
+        memcpy(rest, rotated + j, (width - j) * sizeof *rest);
+        store_four(bytes, rest, steps);
+        memcpy(values + value_at(j), bytes, width - j);
+    }
+}
+#elif defined DIGITS
+#include "digit_rows.h"
+#else /* INT16 */
+#include "some_values.h"
+
+#ifdef PAIRED
+/* The sum over whole triples of groups of the products of the first two, modulo 2^32. */
+static int32_t pair_sum(size_t steps, const char *values)
+{
+    static const int32_t thirds[LANES + 2] = {[0] = -1, [3] = -1, [6] = -1, [9] = -1, [12] = -1, [15] = -1};
+    integers sum = {0}, here, next, wanted;
+    size_t p = 0;
+    for (; p + LANES < steps / AT_A_TIME * AT_A_TIME; p += LANES) {
+        memcpy(&here, values + p * STEP_BYTES, sizeof here);
+        memcpy(&next, values + (p + 1) * STEP_BYTES, sizeof next);
+        memcpy(&wanted, thirds + p % AT_A_TIME, sizeof wanted);
+        sum = dot(sum, here & wanted, next);
+    }
+    uint32_t rest = 0;
+    for (p = (p + AT_A_TIME - 1) / AT_A_TIME * AT_A_TIME; p + AT_A_TIME <= steps; p += AT_A_TIME) {
+        int16_t v[2 * GROUP];
+        memcpy(v, values + p * STEP_BYTES, sizeof v);
+        for (size_t i = 0; i < GROUP; i++)
+            rest += (uint32_t)(v[i] * v[GROUP + i]);
+    }
+    return (int32_t)(rest + (uint32_t)integers_sum(sum));
+}
+
+#else
+static int32_t pair_sum(size_t steps, const char *values)
+{
+    (void)steps, (void)values;
+    return 0;
+}
+#endif
+
+/* The largest size of a row's numbers, and the sum of their squares. In several chains, because one alone would wait for every one. */
+INLINE void find_largest(size_t width, const float *x, float *largest, float *squares)
+{
+    enum { CHAINS = 4 };
+    vector most[CHAINS] = {{0}}, sum[CHAINS] = {{0}};
+    for (size_t j = 0; j < width; j += CHAINS * LANES)
+        UNROLL for (size_t i = 0; i < CHAINS; i++) {
+            const size_t at = j + i * LANES, left = width > at ? width - at : 0;
+            const vector v = left >= LANES ? load(x + at) : load_some(x + at, left);
+            most[i] = vector_larger(most[i], (vector)((integers)v & INT32_MAX));
+            sum[i] = fused(v, v, sum[i]);
+        }
+    *largest = vector_largest(vector_larger(vector_larger(most[0], most[1]), vector_larger(most[2], most[3])));
+    *squares = vector_sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
+}
+
+/* A row to whole numbers of at most MOST whose vector is at most LENGTH long. Two such of one row have a sum of at most 2^15, so a pair's sums fit; and the product of two
+ * rows is less than 2^31 (Cauchy and Schwarz), whatever is rounded: a row of a million numbers becomes 500 longer by that. */
+INLINE struct steps measure_row(size_t width, const float *x, const struct operand *into, size_t row)
+{
+    static const float MOST = 16383, LENGTH = 45800;
+    float largest, squares;
+    find_largest(width, x, &largest, &squares);
+    const float scale = largest > 0 ? fmaxf(largest / MOST, sqrtf(squares) / LENGTH) : 1;
+    into->scale[row] = scale;
+    return (struct steps){1 / scale, 0};
+}
+
+INLINE void convert_row(size_t width, const float *x, struct steps steps, const struct operand *into, size_t row)
+{
+    char *values = row_values(into, row);
+    size_t j = 0;
+    for (; j + LANES <= width; j += LANES)
+        store_values(values + value_at(j), load(x + j) * all(steps.factor));
+    if (j < width)
+        store_some_values(values + value_at(j), load_some(x + j, width - j) * all(steps.factor), width - j);
+    into->pair_sums[row] = pair_sum((width + GROUP - 1) / GROUP, values);
+}
+#endif
+
+/* The next row is measured before a row is converted: what is computed from a row's largest numbers would be waited for. */
+static void convert_rows(size_t first, size_t end, size_t width, const float *x, size_t stride, const struct operand *into)
+{
+    struct steps steps = {0}, next = {0};
+    for (size_t i = first; i <= end; i++, steps = next) {
+        if (i < end)
+            next = measure_row(width, x + i * stride, into, i);
+        if (i > first)
+            convert_row(width, x + (i - 1) * stride, steps, into, i - 1);
+    }
+}

@@ -1,0 +1,167 @@
+/* Products in registers: a tile of ROWS rows and WIDTH vectors of columns over a packed panel, as product.h has it in f32. For a file that has defined what reduced_source.h
+ * asks for, or attention_bf16.c. */
+
+#ifdef PAIRED
+#define AT_A_TIME 3 /* steps over groups */
+#else
+#define AT_A_TIME 4
+#endif
+struct ahead { const char *at; size_t step; }; /* what is fetched into the second-level cache meanwhile: `step` bytes further every AT_A_TIME steps */
+
+/* x: the group at `p` of row i. */
+INLINE integers every_lane(const char *const *third, size_t stride, size_t i, size_t p)
+{
+    int32_t x;
+    memcpy(&x, third[i / 3] + i % 3 * stride + p * STEP_BYTES, sizeof x);
+    return x - (integers){0};
+}
+
+INLINE void load_panel(const char *b, size_t p, sums panel[WIDTH])
+{
+    UNROLL for (size_t j = 0; j < WIDTH; j++)
+        memcpy(&panel[j], b + (p * WIDTH + j) * sizeof panel[j], sizeof panel[j]);
+}
+
+INLINE void multiply_step(const size_t rows, const char *const *third, size_t stride, size_t p, const char *b, sums tile[ROWS][WIDTH])
+{
+    sums panel[WIDTH];
+    load_panel(b, p, panel);
+    UNROLL for (size_t i = 0; i < rows; i++) {
+        const integers every = every_lane(third, stride, i, p);
+        UNROLL for (size_t j = 0; j < WIDTH; j++)
+            tile[i][j] = dot(tile[i][j], every, panel[j]);
+    }
+}
+
+#ifdef PAIRED
+/* Where a processor adds beside its multipliers: of three groups, two are multiplied as a pair, one as usual, as paired_product.h explains,
+ *   x0 w0 + x1 w1 = (x0 + w1) (x1 + w0) - x0 x1 - w0 w1,
+ * here with x0, x1, w0, w1 groups. Integers lose nothing by it: sums pass 2^31 on the way and come back. */
+INLINE void multiply_pairs(const size_t rows, const char *const *third, size_t stride, size_t p, const char *b, sums tile[ROWS][WIDTH])
+{
+    sums first[WIDTH], second[WIDTH], single[WIDTH];
+    load_panel(b, p, first);
+    load_panel(b, p + 1, second);
+    load_panel(b, p + 2, single);
+    UNROLL for (size_t i = 0; i < rows; i++) {
+        const integers x0 = every_lane(third, stride, i, p), x1 = every_lane(third, stride, i, p + 1), x2 = every_lane(third, stride, i, p + 2);
+        UNROLL for (size_t j = 0; j < WIDTH; j++) {
+            tile[i][j] = dot(tile[i][j], added(x0, second[j]), added(x1, first[j]));
+            tile[i][j] = dot(tile[i][j], x2, single[j]);
+        }
+    }
+}
+#endif
+
+INLINE void multiply(const size_t rows, size_t steps, const char *a, size_t stride, const char *b, struct ahead ahead, sums tile[ROWS][WIDTH])
+{
+    const char *third[(ROWS + 2) / 3];
+    UNROLL for (size_t i = 0; i < rows; i += 3) {
+        third[i / 3] = a + i * stride;
+        __asm__("" : "+r"(third[i / 3])); /* or the compiler derives one register a row from it again */
+    }
+    size_t p = 0;
+    for (; p + AT_A_TIME <= steps; p += AT_A_TIME) {
+        __builtin_prefetch(ahead.at, 0, 2);
+        ahead.at += ahead.step;
+#ifdef PAIRED
+        multiply_pairs(rows, third, stride, p, b, tile);
+#else
+        UNROLL for (size_t q = 0; q < AT_A_TIME; q++)
+            multiply_step(rows, third, stride, p + q, b, tile);
+#endif
+    }
+    for (; p < steps; p++)
+        multiply_step(rows, third, stride, p, b, tile);
+}
+
+/* What becomes of a tile. */
+enum tile_then { TILE_STORE, TILE_ADD, TILE_GELU };
+struct finish {
+    enum tile_then then;
+    const float *bias, *weight_scale, *weight_sums; /* of the panel */
+    const float *scale, *zero;                      /* of the rows; attention: what each is multiplied with, or NULL */
+    const int32_t *row_pairs, *column_pairs;        /* PAIRED: pair sums of the rows, and of the panel */
+    float *y;
+    size_t y_stride, columns;
+};
+
+/* The layer's result for row i, columns j * LANES on. */
+INLINE vector result(const struct finish *finish, size_t i, size_t j, sums sum)
+{
+#ifdef INT8
+    const vector beside = fused(all(finish->zero[i]), load(finish->weight_sums + j * LANES), load(finish->bias + j * LANES));
+    return fused(to_floats(sum) * load(finish->weight_scale + j * LANES), all(finish->scale[i]), beside);
+#elif defined INT16
+    return fused(to_floats(sum) * load(finish->weight_scale + j * LANES), all(finish->scale[i]), load(finish->bias + j * LANES));
+#else /* attention's */
+    (void)j;
+    return finish->scale ? sum * all(finish->scale[i]) : sum;
+#endif
+}
+
+INLINE void finish_vector(const struct finish *finish, size_t i, size_t j, vector v)
+{
+    const size_t column = j * LANES, left = finish->columns > column ? finish->columns - column : 0, count = left < LANES ? left : LANES;
+    float *at = finish->y + i * finish->y_stride + column;
+#ifndef BF16
+    if (finish->then == TILE_GELU)
+        v = gelu(v);
+#endif
+    if (count == LANES)
+        store(at, finish->then == TILE_ADD ? load(at) + v : v);
+    else
+        store_some(at, finish->then == TILE_ADD ? load_some(at, count) + v : v, count);
+}
+
+INLINE void product_rows(const size_t rows, size_t steps, const char *a, size_t stride, const char *b, struct ahead ahead, const struct finish *finish)
+{
+    sums tile[ROWS][WIDTH];
+    UNROLL for (size_t i = 0; i < rows; i++)
+        UNROLL for (size_t j = 0; j < WIDTH; j++) {
+            tile[i][j] = (sums){0};
+#ifdef PAIRED
+            memcpy(&tile[i][j], finish->column_pairs + j * LANES, sizeof tile[i][j]);
+            tile[i][j] = -tile[i][j] - finish->row_pairs[i];
+#endif
+        }
+    multiply(rows, steps, a, stride, b, ahead, tile);
+    if (finish->columns == PANEL) { /* the same, with what is known at compile time */
+        struct finish whole = *finish;
+        whole.columns = PANEL;
+#define EACH(what) \
+    case what: \
+        whole.then = what; \
+        UNROLL for (size_t i = 0; i < rows; i++) \
+            UNROLL for (size_t j = 0; j < WIDTH; j++) \
+                finish_vector(&whole, i, j, result(&whole, i, j, tile[i][j])); \
+        break;
+        switch (finish->then) {
+            EACH(TILE_STORE)
+#ifndef BF16
+            EACH(TILE_ADD) EACH(TILE_GELU)
+#else
+        default: break;
+#endif
+        }
+#undef EACH
+        return;
+    }
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < WIDTH; j++)
+            finish_vector(finish, i, j, result(finish, i, j, tile[i][j]));
+}
+
+static __attribute__((noinline)) void product_tile(size_t rows, size_t steps, const char *a, size_t stride, const char *b, struct ahead ahead, const struct finish *finish)
+{
+#define CASE(n) \
+    case n: \
+        if (n <= ROWS) \
+            product_rows(n <= ROWS ? n : ROWS, steps, a, stride, b, ahead, finish); \
+        break;
+    switch (rows) {
+        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+    default: break;
+    }
+#undef CASE
+}
