@@ -77,14 +77,6 @@ INLINE void convert_numbers(size_t width, const float *x, float factor, char *va
     }
 }
 
-#ifdef ROTATED
-INLINE float largest_rotated(size_t width, const float *x, float *rotated)
-{
-    const struct range range = rotate(width, x, rotated);
-    return vector_largest(vector_larger(range.most, -range.least));
-}
-#endif
-
 INLINE struct steps measure_row(size_t width, const float *x, const struct operand *into, size_t row)
 {
 #ifdef ROTATED

@@ -1,9 +1,9 @@
 #include "kernels.h"
 
-#include "amx.h"
-
 #include <stdlib.h>
 #include <string.h>
+
+#include "amx.h"
 
 extern const struct kernels kernels_plain;
 #if defined(__x86_64__)

@@ -25,7 +25,7 @@ struct operand {
     size_t stride;       /* bytes from row to row */
     float *scale, *zero; /* [rows]: x = scale * value + zero; zero is noted in int8 alone, elsewhere it is 0 */
     int32_t *pair_sums;  /* products by pairs, [rows]: what they need to know of a row */
-    float *row;          /* int8, [2, width]: room for two rows */
+    float *row;          /* where numbers are rotated, [2, width]: room for two rows */
 };
 
 /* A linear layer, packed: panels of `panel` outputs, each [inputs / group, panel, group]; filled up with zeros. */

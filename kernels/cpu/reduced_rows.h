@@ -56,6 +56,13 @@ INLINE struct range rotate(size_t width, const float *x, float *rotated)
     return range;
 }
 
+/* The size of the largest of a row's rotated numbers. */
+INLINE float largest_rotated(size_t width, const float *x, float *rotated)
+{
+    const struct range range = rotate(width, x, rotated);
+    return vector_largest(vector_larger(range.most, -range.least));
+}
+
 INLINE float *rotated_row(size_t width, const struct operand *into, size_t row)
 {
     return into->row + row % 2 * width;

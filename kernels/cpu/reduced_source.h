@@ -87,11 +87,8 @@ static void layer_norm(size_t rows, size_t width, float *x, size_t stride, const
 #ifdef INT8
 static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, float *rotated, int8_t *row)
 {
-    float most = 0;
+    const float most = largest_rotated(layer->inputs, weights, rotated);
     int32_t sum = 0;
-    rotate(layer->inputs, weights, rotated);
-    for (size_t p = 0; p < layer->inputs; p++)
-        most = fabsf(rotated[p]) > most ? fabsf(rotated[p]) : most;
     const float unit = most > 0 ? most / 127 : 1, factor = 1 / unit;
     for (size_t p = 0; p < layer->inputs; p++) {
         row[p] = (int8_t)(int32_t)nearbyintf(rotated[p] * factor);

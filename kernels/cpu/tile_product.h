@@ -65,37 +65,39 @@ INLINE void finish_rows(const struct block *block, size_t first, size_t end)
 
 struct ahead { const char *at; size_t bytes; }; /* what is fetched into the second-level cache meanwhile */
 
+/* Which tile holds which sums: (digits, tile of rows, tile of columns, tile), of a block's first 16 rows and of its others. */
+#if DIGITS == 1
+#define EACH_SUM(what) what(0, 0, 0, 0) what(0, 0, 1, 1)
+#define EACH_SUM_BELOW(what) what(0, 1, 0, 2) what(0, 1, 1, 3)
+#elif DIGITS == 2
+#define EACH_SUM(what) what(0, 0, 0, 0) what(1, 0, 0, 1) what(0, 0, 1, 2) what(1, 0, 1, 3)
+#define EACH_SUM_BELOW(what)
+#else
+#define EACH_SUM(what) what(0, 0, 0, 0) what(1, 0, 0, 1) what(2, 0, 0, 2)
+#define EACH_SUM_BELOW(what)
+#endif
+
 /* The products of one block. Step by step, a share of the block before is finished: between two blocks it would be waited for, because a processor looks no more than
  * a few tiles ahead. */
 INLINE void multiply(const int both_rows, const struct block *block, const struct block *before, struct ahead ahead)
 {
     const size_t steps = block->steps;
-    const char *a = block->a, *b = block->b;
+    const char *a = block->a, *below = a + block->below, *b = block->b;
     size_t finished = 0, share = 0; /* rows of `before`; that many times the steps */
     size_t fetched = 0, fetch = 0;  /* bytes ahead; likewise */
 #define LOAD(tile, at) _tile_loadd(tile, at, TILE_ROW_BYTES)
 #define BEGIN(s, i, j, tile) \
-    do { \
-        if (block->begun) \
-            LOAD(tile, block->products[s][i][j]); \
-        else \
-            _tile_zero(tile); \
-    } while (0)
-#define KEEP(s, i, j, tile) _tile_stored(tile, block->products[s][i][j], TILE_ROW_BYTES)
-#define BETWEEN_STEPS \
-    for (fetch += ahead.bytes; fetched * steps < fetch; fetched += 64) \
-        __builtin_prefetch(ahead.at + fetched, 0, 2); \
-    for (share += before->rows; finished * steps < share; finished++) \
-        finish_rows(before, finished, finished + 1)
-#if DIGITS == 1
-    const char *below = a + block->below;
-    BEGIN(0, 0, 0, 0);
-    BEGIN(0, 0, 1, 1);
+    if (block->begun) \
+        LOAD(tile, block->products[s][i][j]); \
+    else \
+        _tile_zero(tile);
+#define KEEP(s, i, j, tile) _tile_stored(tile, block->products[s][i][j], TILE_ROW_BYTES);
+    EACH_SUM(BEGIN)
     if (both_rows) {
-        BEGIN(0, 1, 0, 2);
-        BEGIN(0, 1, 1, 3);
+        EACH_SUM_BELOW(BEGIN)
     }
-    for (size_t p = 0; p < steps; p++, a += TILE_BYTES, below += TILE_BYTES, b += 2 * TILE_BYTES) {
+    for (size_t p = 0; p < steps; p++, a += DIGITS * TILE_BYTES, below += DIGITS * TILE_BYTES, b += STEP_TILES * TILE_BYTES) {
+#if DIGITS == 1
         LOAD(4, a);
         LOAD(6, b);
         _tile_dpbusd(0, 4, 6);
@@ -106,21 +108,7 @@ INLINE void multiply(const int both_rows, const struct block *block, const struc
             _tile_dpbusd(2, 5, 6);
             _tile_dpbusd(3, 5, 7);
         }
-        BETWEEN_STEPS;
-    }
-    KEEP(0, 0, 0, 0);
-    KEEP(0, 0, 1, 1);
-    if (both_rows) {
-        KEEP(0, 1, 0, 2);
-        KEEP(0, 1, 1, 3);
-    }
 #elif DIGITS == 2
-    (void)both_rows;
-    BEGIN(0, 0, 0, 0);
-    BEGIN(1, 0, 0, 1);
-    BEGIN(0, 0, 1, 2);
-    BEGIN(1, 0, 1, 3);
-    for (size_t p = 0; p < steps; p++, a += 2 * TILE_BYTES, b += 4 * TILE_BYTES) {
         LOAD(4, a);
         LOAD(6, b);
         _tile_dpbssd(0, 4, 6);
@@ -133,18 +121,7 @@ INLINE void multiply(const int both_rows, const struct block *block, const struc
         _tile_dpbssd(1, 4, 6);
         LOAD(7, b + 3 * TILE_BYTES);
         _tile_dpbssd(3, 4, 7);
-        BETWEEN_STEPS;
-    }
-    KEEP(0, 0, 0, 0);
-    KEEP(1, 0, 0, 1);
-    KEEP(0, 0, 1, 2);
-    KEEP(1, 0, 1, 3);
 #else
-    (void)both_rows;
-    BEGIN(0, 0, 0, 0);
-    BEGIN(1, 0, 0, 1);
-    BEGIN(2, 0, 0, 2);
-    for (size_t p = 0; p < steps; p++, a += 3 * TILE_BYTES, b += 3 * TILE_BYTES) {
         LOAD(6, b);
         LOAD(3, a);
         _tile_dpbssd(0, 3, 6);
@@ -157,15 +134,18 @@ INLINE void multiply(const int both_rows, const struct block *block, const struc
         _tile_dpbssd(2, 4, 7);
         LOAD(6, b + 2 * TILE_BYTES);
         _tile_dpbssd(2, 3, 6);
-        BETWEEN_STEPS;
-    }
-    KEEP(0, 0, 0, 0);
-    KEEP(1, 0, 0, 1);
-    KEEP(2, 0, 0, 2);
 #endif
-#undef BETWEEN_STEPS
-#undef BEGIN
+        for (fetch += ahead.bytes; fetched * steps < fetch; fetched += 64)
+            __builtin_prefetch(ahead.at + fetched, 0, 2);
+        for (share += before->rows; finished * steps < share; finished++)
+            finish_rows(before, finished, finished + 1);
+    }
+    EACH_SUM(KEEP)
+    if (both_rows) {
+        EACH_SUM_BELOW(KEEP)
+    }
 #undef LOAD
+#undef BEGIN
 #undef KEEP
 }
 
