@@ -1,8 +1,9 @@
 /* The one source of the kernels. A file kernels_<set>.c defines, then includes this:
  *   KERNELS_NAME  as a token, the name by which these kernels are chosen; KERNELS_SET: the instruction set's, as a text
  *   LANES         floats in a vector register
- *   ROWS, WIDTH   the tile of a product kept in registers: ROWS rows of WIDTH vectors (ROWS at most 14)
- *   PAIRED_ROWS   rows of the tile where linear layers multiply by pairs (paired_product.h); not defined where they do not
+ *   ROWS, WIDTH   the tile of attention's products kept in registers: ROWS rows of WIDTH vectors (ROWS at most 14)
+ *   LINEAR_ROWS, LINEAR_WIDTH   that of linear layers, where it is another: of no more rows, and no fewer vectors
+ *   PAIRED        where linear layers multiply by pairs (paired_product.h)
  *   vector_larger(a, b), vector_sum(a), vector_largest(a): lanewise maximum; a vector's sum and maximum as a float
  *   vector_low_pairs(a, b), vector_high_pairs(a, b): a0 b0 a1 b1 … of the lower halves, of the upper ones
  * Vectors are those of the compiler (GCC and clang), so arithmetic is written once. */
@@ -12,12 +13,17 @@
 
 #include "kernels.h"
 
+#ifndef LINEAR_ROWS
+#define LINEAR_ROWS ROWS
+#define LINEAR_WIDTH WIDTH
+#endif
 #define PANEL (WIDTH * LANES)
+#define LINEAR_PANEL (LINEAR_WIDTH * LANES)
 #include "vectors.h"
 #include "layer_norm.h"
 #include "f32_functions.h"
 #include "product.h"
-#ifdef PAIRED_ROWS
+#ifdef PAIRED
 #include "paired_product.h"
 #endif
 
@@ -36,7 +42,7 @@ static __attribute__((noinline)) void gelu_tile(size_t rows, size_t columns, flo
 
 static void pack(const struct linear *layer, const float *weights, size_t stride, size_t first, size_t outputs)
 {
-    enum { STEP = 64, AT_ONCE = 4 * PANEL }; /* so few inputs at a time that the part of a panel being filled stays in the first-level cache, and so few outputs that they stay in the second */
+    enum { STEP = 64, AT_ONCE = 4 * LINEAR_PANEL }; /* so few inputs at a time that the part of a panel being filled stays in the first-level cache, and so few outputs that they stay in the second */
     float scales[AT_ONCE];
     for (size_t from = 0; from < outputs; from += AT_ONCE) {
         const size_t some = outputs - from < AT_ONCE ? outputs - from : AT_ONCE;
@@ -45,11 +51,26 @@ static void pack(const struct linear *layer, const float *weights, size_t stride
         for (size_t begin = 0; begin < layer->inputs; begin += STEP)
             for (size_t o = 0; o < some; o++) {
                 const size_t output = first + from + o, end = begin + STEP < layer->inputs ? begin + STEP : layer->inputs;
-                float *column = layer->weights + output / PANEL * PANEL * layer->inputs + output % PANEL;
+                float *column = layer->weights + output / LINEAR_PANEL * LINEAR_PANEL * layer->inputs + output % LINEAR_PANEL;
                 for (size_t p = begin; p < end; p++)
-                    column[p * PANEL] = weights[(from + o) * stride + p] * scales[o];
+                    column[p * LINEAR_PANEL] = weights[(from + o) * stride + p] * scales[o];
             }
     }
+}
+
+static __attribute__((noinline)) void linear_tile(size_t rows, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead, const struct finish *finish,
+                                                  float *c, size_t c_stride, size_t columns)
+{
+#define CASE(n) \
+    case n: \
+        if (n <= LINEAR_ROWS) \
+            linear_product_rows(n <= LINEAR_ROWS ? n : LINEAR_ROWS, LINEAR_WIDTH, k, a, a_stride, b, ahead, finish, c, c_stride, columns); \
+        break;
+    switch (rows) {
+        EACH_ROWS(CASE)
+    default: break;
+    }
+#undef CASE
 }
 
 /* Rows are shared out evenly among as few tiles as hold them: a small last tile would take longer than its rows are worth. */
@@ -61,13 +82,13 @@ static size_t tiles_of(size_t rows, size_t most)
 /* `sums` [rows]: as row_sums noted them of x. */
 static void linear_rows(const struct linear *layer, enum linear_then then, size_t rows, const float *x, size_t x_stride, const float *sums, float *y, size_t y_stride)
 {
-    const size_t panel_bytes = layer->inputs * PANEL * sizeof(float), tiles = tiles_of(rows, LINEAR_ROWS);
+    const size_t panel_bytes = layer->inputs * LINEAR_PANEL * sizeof(float), tiles = tiles_of(rows, LINEAR_ROWS);
     const size_t share = panel_bytes / tiles; /* each tile fetches its share of the next panel */
-    for (size_t j = 0; j < layer->outputs; j += PANEL) {
+    for (size_t j = 0; j < layer->outputs; j += LINEAR_PANEL) {
         const float *panel = layer->weights + j * layer->inputs;
         struct ahead ahead = {(const char *)panel + panel_bytes, 2 * share / layer->inputs};
         struct finish finish = {.bias = layer->bias + j, .add = then == LINEAR_ADD, .column_sums = layer->pair_sums + j, .unscale = layer->unscale + j};
-        size_t columns = layer->outputs - j < PANEL ? layer->outputs - j : PANEL;
+        size_t columns = layer->outputs - j < LINEAR_PANEL ? layer->outputs - j : LINEAR_PANEL;
         for (size_t t = 0; t < tiles; t++) {
             const size_t i = rows * t / tiles, some = rows * (t + 1) / tiles - i;
             float *c = y + i * y_stride + j;
@@ -282,6 +303,6 @@ static void scaled_sum(size_t width, const float *a, const float *b, float facto
 #define KERNELS_TEXT(name) TEXT_OF(name)
 extern const struct kernels KERNELS_OBJECT(KERNELS_NAME);
 const struct kernels KERNELS_OBJECT(KERNELS_NAME) = {
-    .name = KERNELS_TEXT(KERNELS_NAME), .set = KERNELS_SET, .panel = PANEL, .pack = pack, .linear = linear, .attention = attention,
+    .name = KERNELS_TEXT(KERNELS_NAME), .set = KERNELS_SET, .panel = LINEAR_PANEL, .pack = pack, .linear = linear, .attention = attention,
     .attention_scratch = attention_scratch, .layer_norm = layer_norm, .layer_norm_of_sum = layer_norm_of_sum, .scaled_sum = scaled_sum,
 };

@@ -54,30 +54,30 @@ INLINE void multiply_add(vector *sum, vector a, vector b)
 }
 
 /* One step over three k for every element of the tile; rows as in multiply_step. */
-INLINE void multiply_triple(const size_t rows, const char *const *third, size_t stride, size_t p, const float *b, vector tile[ROWS][WIDTH])
+INLINE void multiply_triple(const size_t rows, const size_t width, const char *const *third, size_t stride, size_t p, const float *b, vector tile[VECTORS])
 {
-    vector panel[3][WIDTH];
+    vector panel[3][LINEAR_WIDTH];
     UNROLL for (size_t q = 0; q < 3; q++)
-        UNROLL for (size_t j = 0; j < WIDTH; j++)
-            panel[q][j] = load(b + (p + q) * PANEL + j * LANES);
+        UNROLL for (size_t j = 0; j < width; j++)
+            panel[q][j] = load(b + ((p + q) * width + j) * LANES);
     UNROLL for (size_t i = 0; i < rows; i++) {
         const char *at = third[i / 3] + i % 3 * stride + p * sizeof *b;
         const vector x0 = broadcast(at), x1 = broadcast(at + sizeof *b), x2 = broadcast(at + 2 * sizeof *b);
-        UNROLL for (size_t j = 0; j < WIDTH; j++) {
-            multiply_add(&tile[i][j], x0 + panel[1][j], x1 + panel[0][j]);
-            multiply_add(&tile[i][j], x2, panel[2][j]);
+        UNROLL for (size_t j = 0; j < width; j++) {
+            multiply_add(&tile[i * width + j], x0 + panel[1][j], x1 + panel[0][j]);
+            multiply_add(&tile[i * width + j], x2, panel[2][j]);
         }
     }
 }
 
 /* One tile; `columns` of the panel's are stored. */
-INLINE void paired_rows(const size_t rows, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead, const struct finish *finish, float *c,
-                        size_t c_stride, size_t columns)
+INLINE void paired_rows(const size_t rows, const size_t width, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead, const struct finish *finish,
+                        float *c, size_t c_stride, size_t columns)
 {
-    vector tile[ROWS][WIDTH];
+    vector tile[VECTORS];
     UNROLL for (size_t i = 0; i < rows; i++)
-        UNROLL for (size_t j = 0; j < WIDTH; j++)
-            tile[i][j] = -load(finish->column_sums + j * LANES) - all(finish->row_sums[i]);
+        UNROLL for (size_t j = 0; j < width; j++)
+            tile[i * width + j] = -load(finish->column_sums + j * LANES) - all(finish->row_sums[i]);
     const char *third[(ROWS + 2) / 3];
     const size_t stride = a_stride * sizeof *a;
     address_rows(rows, a, a_stride, third);
@@ -85,33 +85,17 @@ INLINE void paired_rows(const size_t rows, size_t k, const float *a, size_t a_st
     size_t p = 0;
     for (; p + 3 <= k; p += 3, ahead.at += step) {
         __builtin_prefetch(ahead.at, 0, 2);
-        multiply_triple(rows, third, stride, p, b, tile);
+        multiply_triple(rows, width, third, stride, p, b, tile);
     }
     for (; p < k; p++)
-        multiply_step(rows, third, stride, p, b, tile);
+        multiply_step(rows, width, third, stride, p, b, tile);
     UNROLL for (size_t i = 0; i < rows; i++)
-        UNROLL for (size_t j = 0; j < WIDTH; j++)
-            tile[i][j] = tile[i][j] * load(finish->unscale + j * LANES) + load(finish->bias + j * LANES);
-    store_tile(rows, finish->add, tile, c, c_stride, columns);
+        UNROLL for (size_t j = 0; j < width; j++)
+            tile[i * width + j] = tile[i * width + j] * load(finish->unscale + j * LANES) + load(finish->bias + j * LANES);
+    store_tile(rows, width, finish->add, tile, c, c_stride, columns);
 }
 
-static __attribute__((noinline)) void paired_tile(size_t rows, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead, const struct finish *finish,
-                                                  float *c, size_t c_stride, size_t columns)
-{
-#define CASE(n) \
-    case n: \
-        if (n <= PAIRED_ROWS) \
-            paired_rows(n <= PAIRED_ROWS ? n : PAIRED_ROWS, k, a, a_stride, b, ahead, finish, c, c_stride, columns); \
-        break;
-    switch (rows) {
-        EACH_ROWS(CASE)
-    default: break;
-    }
-#undef CASE
-}
-
-#define LINEAR_ROWS PAIRED_ROWS
-#define linear_tile paired_tile
+#define linear_product_rows paired_rows
 
 static float note_output(const struct linear *layer, const float *weights, size_t output)
 {

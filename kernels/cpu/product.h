@@ -1,4 +1,9 @@
-/* The product of matrices: a tile of ROWS rows and WIDTH vectors of columns stays in registers while k goes over a packed panel. Included by kernels_source.h. */
+/* The product of matrices: a tile of `rows` rows and `width` vectors of columns stays in registers while k goes over a packed panel. Both are constants where a function is
+ * inlined. There are two shapes: attention's, ROWS x WIDTH, whose panels are as narrow as a head; and that of linear layers, LINEAR_ROWS x LINEAR_WIDTH. Included by
+ * kernels_source.h. */
+
+/* Element (i, j) is tile[i * width + j]. */
+#define VECTORS (ROWS * WIDTH > LINEAR_ROWS * LINEAR_WIDTH ? ROWS * WIDTH : LINEAR_ROWS * LINEAR_WIDTH)
 
 /* What the products after this one will read: fetched into the second-level cache meanwhile, `step` bytes further every other k. */
 struct ahead { const char *at; size_t step; };
@@ -21,20 +26,20 @@ INLINE void address_rows(const size_t rows, const float *a, size_t a_stride, con
 }
 
 /* One step of k for every element of the tile; `stride` in bytes. */
-INLINE void multiply_step(const size_t rows, const char *const *third, size_t stride, size_t p, const float *b, vector tile[ROWS][WIDTH])
+INLINE void multiply_step(const size_t rows, const size_t width, const char *const *third, size_t stride, size_t p, const float *b, vector tile[VECTORS])
 {
-    vector panel[WIDTH];
-    UNROLL for (size_t j = 0; j < WIDTH; j++)
-        panel[j] = load(b + p * PANEL + j * LANES);
+    vector panel[LINEAR_WIDTH];
+    UNROLL for (size_t j = 0; j < width; j++)
+        panel[j] = load(b + (p * width + j) * LANES);
     UNROLL for (size_t i = 0; i < rows; i++) {
         const vector x = broadcast(third[i / 3] + i % 3 * stride + p * sizeof *b);
-        UNROLL for (size_t j = 0; j < WIDTH; j++)
-            tile[i][j] += x * panel[j];
+        UNROLL for (size_t j = 0; j < width; j++)
+            tile[i * width + j] += x * panel[j];
     }
 }
 
-/* The multiply-adds of one tile: a [rows, k] times one panel b [k, PANEL]. `rows` is a constant where this is inlined, so the tile lives in registers. */
-INLINE void multiply(const size_t rows, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead, vector tile[ROWS][WIDTH])
+/* The multiply-adds of one tile: a [rows, k] times one panel b [k, width * LANES]. */
+INLINE void multiply(const size_t rows, const size_t width, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead, vector tile[VECTORS])
 {
     enum { STEP = 4 };
     const char *third[(ROWS + 2) / 3];
@@ -46,53 +51,55 @@ INLINE void multiply(const size_t rows, size_t k, const float *a, size_t a_strid
         __builtin_prefetch(ahead.at + ahead.step, 0, 2);
         ahead.at += 2 * ahead.step;
         UNROLL for (size_t q = 0; q < STEP; q++)
-            multiply_step(rows, third, stride, p + q, b, tile);
+            multiply_step(rows, width, third, stride, p + q, b, tile);
     }
     for (; p < k; p++)
-        multiply_step(rows, third, stride, p, b, tile);
+        multiply_step(rows, width, third, stride, p, b, tile);
 }
 
 /* What becomes of a tile: c = a b + bias, or c += a b + bias; each row times its factor, unless `factors` [rows] is NULL. */
 struct finish {
     const float *bias, *factors;
     int add;
-    const float *row_sums, *column_sums, *unscale; /* used by paired_product.h alone: [rows], [PANEL], [PANEL] */
+    const float *row_sums, *column_sums, *unscale; /* used by paired_product.h alone: [rows], [panel], [panel] */
 };
 
 /* c [rows, columns] = tile, or c += tile */
-INLINE void store_tile(const size_t rows, const int add, vector tile[ROWS][WIDTH], float *c, size_t c_stride, size_t columns)
+INLINE void store_tile(const size_t rows, const size_t width, const int add, vector tile[VECTORS], float *c, size_t c_stride, size_t columns)
 {
-    if (columns == PANEL) {
+    if (columns == width * LANES) {
         UNROLL for (size_t i = 0; i < rows; i++)
-            UNROLL for (size_t j = 0; j < WIDTH; j++) {
+            UNROLL for (size_t j = 0; j < width; j++) {
                 float *at = c + i * c_stride + j * LANES;
-                store(at, add ? load(at) + tile[i][j] : tile[i][j]);
+                store(at, add ? load(at) + tile[i * width + j] : tile[i * width + j]);
             }
         return;
     }
-    float whole[ROWS][PANEL];
+    float whole[VECTORS * LANES];
     UNROLL for (size_t i = 0; i < rows; i++)
-        UNROLL for (size_t j = 0; j < WIDTH; j++)
-            store(&whole[i][j * LANES], tile[i][j]);
+        UNROLL for (size_t j = 0; j < width; j++)
+            store(whole + (i * width + j) * LANES, tile[i * width + j]);
     for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < columns; j++)
-            c[i * c_stride + j] = add ? c[i * c_stride + j] + whole[i][j] : whole[i][j];
+        for (size_t j = 0; j < columns; j++) {
+            const float sum = whole[i * width * LANES + j];
+            c[i * c_stride + j] = add ? c[i * c_stride + j] + sum : sum;
+        }
 }
 
 /* One tile; `columns` of the panel's are stored. */
-INLINE void product_rows(const size_t rows, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead, const struct finish *finish, float *c,
-                         size_t c_stride, size_t columns)
+INLINE void product_rows(const size_t rows, const size_t width, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead, const struct finish *finish,
+                         float *c, size_t c_stride, size_t columns)
 {
-    vector tile[ROWS][WIDTH];
+    vector tile[VECTORS];
     UNROLL for (size_t i = 0; i < rows; i++)
-        UNROLL for (size_t j = 0; j < WIDTH; j++)
-            tile[i][j] = finish->bias ? load(finish->bias + j * LANES) : all(0);
-    multiply(rows, k, a, a_stride, b, ahead, tile);
+        UNROLL for (size_t j = 0; j < width; j++)
+            tile[i * width + j] = finish->bias ? load(finish->bias + j * LANES) : all(0);
+    multiply(rows, width, k, a, a_stride, b, ahead, tile);
     if (finish->factors)
         UNROLL for (size_t i = 0; i < rows; i++)
-            UNROLL for (size_t j = 0; j < WIDTH; j++)
-                tile[i][j] *= all(finish->factors[i]);
-    store_tile(rows, finish->add, tile, c, c_stride, columns);
+            UNROLL for (size_t j = 0; j < width; j++)
+                tile[i * width + j] *= all(finish->factors[i]);
+    store_tile(rows, width, finish->add, tile, c, c_stride, columns);
 }
 
 /* Numbers of rows that a tile may have, each a constant in the code for it. */
@@ -104,7 +111,7 @@ static __attribute__((noinline)) void product_tile(size_t rows, size_t k, const 
 #define CASE(n) \
     case n: \
         if (n <= ROWS) \
-            product_rows(n <= ROWS ? n : ROWS, k, a, a_stride, b, ahead, finish, c, c_stride, columns); \
+            product_rows(n <= ROWS ? n : ROWS, WIDTH, k, a, a_stride, b, ahead, finish, c, c_stride, columns); \
         break;
     switch (rows) {
         EACH_ROWS(CASE)
@@ -115,9 +122,8 @@ static __attribute__((noinline)) void product_tile(size_t rows, size_t k, const 
 
 /* ---- what a linear layer's product needs beside it; see paired_product.h, where this is otherwise ---- */
 
-#ifndef PAIRED_ROWS
-#define LINEAR_ROWS ROWS /* of a tile */
-#define linear_tile product_tile
+#ifndef PAIRED
+#define linear_product_rows product_rows
 
 /* Notes in `layer` what the product needs to know of a row of weights. What they are multiplied by before they are packed is returned. */
 static float note_output(const struct linear *layer, const float *weights, size_t output)

@@ -5,9 +5,9 @@
 #define INT16
 #define GROUP 2
 #ifndef ROWS
-#define ROWS 14
+#define ROWS 6
+#define WIDTH 4
 #endif
-#define WIDTH 2
 typedef integers sums;
 #define dot(sum, x, weights) ((sums)_mm512_dpwssd_epi32((__m512i)(sum), (__m512i)(x), (__m512i)(weights)))
 #define added(x, weights) ((sums)_mm512_add_epi16((__m512i)(x), (__m512i)(weights)))
