@@ -30,7 +30,8 @@ struct embedding_products {
 /* The rows of products that a pack needs at most: its words and its positions. */
 static size_t most_of_a_pack(const struct model_folder *model)
 {
-    return PACK_TOKENS + model->max_tokens + model->max_tokens + 1;
+    const size_t tokens = PACK_TOKENS_TILES > model->max_tokens ? PACK_TOKENS_TILES : model->max_tokens;
+    return tokens + model->max_tokens + 1;
 }
 
 static int make_room(struct embedding_products *products, struct reason *why)

@@ -20,6 +20,7 @@ struct encoder {
     struct reduced_layers *reduced; /* or in reduced precision; the other is NULL */
     struct head *head;
     enum rows_wanted wanted;        /* of the last layer, for an embedding */
+    size_t pack_tokens;             /* of a pack of several texts, at most */
 
     size_t rows, stride; /* of states: rows that it holds, floats from row to row */
     float *states;       /* [rows, hidden] */
@@ -77,7 +78,9 @@ static int make_fixed_buffers(struct encoder *encoder, struct reason *why)
 static int open_layers(struct encoder *encoder, enum precision precision, struct reason *why)
 {
     struct reduced kernels;
-    if (reduced_choose(precision, &kernels))
+    const int reduced = reduced_choose(precision, &kernels);
+    encoder->pack_tokens = reduced && kernels.tile_rows ? PACK_TOKENS_TILES : PACK_TOKENS;
+    if (reduced)
         encoder->reduced = reduced_layers_open(encoder->model, &kernels, encoder->kernels, why);
     else
         encoder->layers = layers_open(encoder->model, encoder->kernels, why);
@@ -144,10 +147,10 @@ static int run_pack(struct encoder *encoder, const int32_t *ids, const size_t *o
 }
 
 /* The end of the pack that begins with text `first`. */
-static size_t pack_end(const size_t *offsets, size_t first, size_t texts)
+static size_t pack_end(const struct encoder *encoder, const size_t *offsets, size_t first, size_t texts)
 {
     size_t end = first + 1;
-    while (end < texts && offsets[end] - offsets[first] < PACK_TOKENS)
+    while (end < texts && offsets[end + 1] - offsets[first] <= encoder->pack_tokens)
         end++;
     return end;
 }
@@ -166,7 +169,7 @@ int encoder_forward(struct encoder *encoder, const int32_t *ids, const size_t *o
     if (check_lengths(encoder, offsets, texts, why) < 0)
         return -1;
     for (size_t first = 0, end; first < texts; first = end) {
-        end = pack_end(offsets, first, texts);
+        end = pack_end(encoder, offsets, first, texts);
         if (run_pack(encoder, ids, offsets + first, end - first, encoder->wanted, why) < 0)
             return -1;
         for (size_t i = first; i < end; i++) {
@@ -183,7 +186,7 @@ int encoder_states(struct encoder *encoder, const int32_t *ids, const size_t *of
     if (check_lengths(encoder, offsets, texts, why) < 0)
         return -1;
     for (size_t first = 0, end; first < texts; first = end) {
-        end = pack_end(offsets, first, texts);
+        end = pack_end(encoder, offsets, first, texts);
         if (run_pack(encoder, ids, offsets + first, end - first, ROWS_ALL, why) < 0)
             return -1;
         for (size_t row = 0; row < offsets[end] - offsets[first]; row++)
