@@ -1,6 +1,6 @@
 /* Measures what one core can do at most: multiply-adds of vectors held in registers, no memory. Prints giga-operations a second (two a multiply-add), the best of
  * many short runs: of f32 by the widest vectors that this machine has; or of the precision that is named (bf16, int8), by AMX tiles or the widest vectors, 0 where there is no
- * such instruction. */
+ * such instruction, but for bf16, which 16-bit integers stand for then (reduced.h). */
 #include "../kernels/cpu/amx.h"
 
 #include <stdint.h>
@@ -39,6 +39,7 @@ static double seconds(void)
 RUN(f32_512, "avx512f", "vfmadd231ps", "zmm", 16)
 RUN(f32_256, "avx2,fma", "vfmadd231ps", "ymm", 8)
 RUN(bf16_512, "avx512f", "vdpbf16ps", "zmm", 32)
+RUN(int16_512, "avx512f", "vpdpwssd", "zmm", 32)
 RUN(int8_512, "avx512f", "vpdpbusd", "zmm", 64)
 RUN(int8_256, "avx2", "%{vex%} vpdpbusd", "ymm", 32)
 
@@ -67,14 +68,14 @@ static int has(int bit)
 int main(int argc, char **argv)
 {
     const char *precision = argc > 1 ? argv[1] : "f32";
-    const int wide = __builtin_cpu_supports("avx512f") != 0, half = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    const int wide = __builtin_cpu_supports("avx512f") != 0, vnni = __builtin_cpu_supports("avx512vnni") != 0, half = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     double (*run)(void) = NULL, best = 0;
     if (strcmp(precision, "f32") == 0)
         run = wide ? f32_512 : half ? f32_256 : NULL;
     else if (strcmp(precision, "bf16") == 0)
-        run = amx_available() ? bf16_tiles : wide && has(5) ? bf16_512 : NULL;
+        run = amx_available() ? bf16_tiles : wide && has(5) ? bf16_512 : wide && vnni ? int16_512 : NULL;
     else if (strcmp(precision, "int8") == 0)
-        run = amx_available() ? int8_tiles : wide && __builtin_cpu_supports("avx512vnni") ? int8_512 : half && has(4) ? int8_256 : NULL;
+        run = amx_available() ? int8_tiles : wide && vnni ? int8_512 : half && has(4) ? int8_256 : NULL;
     for (int i = 0; run && i < RUNS; i++) {
         const double rate = run();
         best = rate > best ? rate : best;

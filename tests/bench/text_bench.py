@@ -8,7 +8,8 @@ Words choose what is run; of a kind that no word names, all is: models (minilm, 
 (f32, bf16, int8), cores (1, 2). So `BENCH="minilm caption int8 1" make bench` is short. ROUNDS (3) rounds are interleaved, the figures are medians.
 
 On one core the clock is that of the processor: a rate is texts per second of its time, which another load on the machine changes little. On two cores
-(two processes of text2emb, two threads of a peer) it is the wall's, so let there be no other load. Peers get texts sorted by length in the best of batches of 1, 8 and
+(two processes of text2emb, two threads of a peer) it is the wall's, so let there be no other load. On a processor without bf16 peers compute in f32 where text2emb
+computes in bf16 (by 16-bit integers): what they do there in bf16 takes ten times as long. Peers get texts sorted by length in the best of batches of 1, 8 and
 32, tokenization included and loading not. text2emb is measured as whole processes: "with start" as it is; without, from its time for all texts and for a
 quarter of them. The peak is that of kernels_peak for the precision; its share counts the multiply-adds of all products, those of the
 first layer too that text2emb makes once for each word.
@@ -138,6 +139,10 @@ def best_batch(peer, texts, cores):
     return min(BATCHES, key=lambda size: peer_seconds(peer, some, size, cores))
 
 
+def bf16_in_hardware():
+    return bool({"avx512_bf16", "amx_bf16"} & set(Path("/proc/cpuinfo").read_text().split()))
+
+
 def open_peers(folder, precision, cores, scratch):
     for kind in PEERS:
         if precision in kind.precisions:
@@ -179,7 +184,9 @@ def bench(build, name, chosen, rounds, scratch):
     for cores in chosen["cores"]:
         os.sched_setaffinity(0, set(range(cores)))
         for precision in chosen["precisions"]:
-            ours, peers = Text2emb(build, folder, precision, scratch), dict(open_peers(folder, precision, cores, scratch))
+            of_peers = "f32" if precision == "bf16" and not bf16_in_hardware() else precision
+            computed = precision if precision == of_peers else f"{precision} (peers in {of_peers})"
+            ours, peers = Text2emb(build, folder, precision, scratch), dict(open_peers(folder, of_peers, cores, scratch))
             close = {kind: fidelity(exact, in_order(peer, held_out)) for kind, peer in peers.items()}
             close["text2emb"] = fidelity(exact, ours.encode(held_out))
             peak = cores * float(subprocess.run([f"{build}/tests/kernels_peak", precision], check=True, capture_output=True, text=True).stdout)
@@ -187,7 +194,7 @@ def bench(build, name, chosen, rounds, scratch):
                 least, most, count = LENGTHS[length]
                 texts = make_texts(tokenizer, least, most, max(16, count // shrink))
                 work = gigaflop_per_text(config, [len(ids) for ids in tokenizer(texts)["input_ids"]])
-                title = f"{MODELS[name]}, {precision}, {length} texts ({least} to {most} tokens), {cores} core{'s' * (cores > 1)}; peak {peak:.0f} G/s = {peak / work:.0f} texts/s"
+                title = f"{MODELS[name]}, {computed}, {length} texts ({least} to {most} tokens), {cores} core{'s' * (cores > 1)}; peak {peak:.0f} G/s = {peak / work:.0f} texts/s"
                 show(title, measure(ours, peers, texts, cores, rounds), peak or float("nan"), work, close)
 
 
