@@ -151,6 +151,42 @@ static void check_linear(const struct reduced *kernels, const char *name, double
     report(name, "linear: bits of a row alone", !same_bits, 0);
 }
 
+/* What a layer in int8 makes of values and weights as they are packed, to the bit, also where all that is added has one sign and is as large as can be. Fewer inputs than a
+ * vector has lanes are not rotated, so that such rows and weights stay what they are. */
+static void check_exact_sums(const struct reduced *kernels, const char *name)
+{
+    int differ = 0;
+    for (size_t inputs = 1; inputs <= 600; inputs += inputs < 16 ? 1 : pick(1, 100)) {
+        const size_t rows = pick(1, 20), outputs = pick(6, 70);
+        float *x = make(rows * inputs, 1), *weights = make(outputs * inputs, 1), *bias = make(outputs, 1), *y = make(rows * outputs, 0);
+        for (size_t p = 0; p < inputs; p++) {
+            x[p] = p + 1 < inputs ? 1 : 0;
+            weights[p] = 1, weights[inputs + p] = -1;
+            weights[2 * inputs + p] = fabsf(weights[2 * inputs + p]), weights[3 * inputs + p] = -fabsf(weights[3 * inputs + p]);
+            weights[4 * inputs + p] = p % 4 < 2 ? 1 : 0.01f;
+            weights[5 * inputs + p] = p % 8 < 4 ? -1 : 0.01f;
+        }
+        struct reduced_linear layer = make_layer(kernels, inputs, outputs, weights, bias);
+        struct operand operand = make_operand(kernels, rows, inputs);
+        kernels->convert(rows, inputs, x, inputs, &operand);
+        kernels->linear(&layer, LINEAR_STORE, rows, &operand, y, outputs);
+        for (size_t i = 0; i < rows; i++)
+            for (size_t o = 0; o < outputs; o++) {
+                const size_t steps = (inputs + kernels->group - 1) / kernels->group;
+                const int8_t *panel = (const int8_t *)layer.weights + o / kernels->panel * kernels->panel * steps * kernels->group;
+                int32_t sum = 0;
+                for (size_t p = 0; p < inputs; p++)
+                    sum += ((const uint8_t *)operand.values)[i * operand.stride + p] * panel[(p / kernels->group * kernels->panel + o % kernels->panel) * kernels->group + p % kernels->group];
+                const float wanted = fmaf((float)sum * layer.scale[o], operand.scale[i], fmaf(operand.zero[i], layer.sums[o], bias[o]));
+                differ |= memcmp(&wanted, &y[i * outputs + o], sizeof wanted) != 0;
+            }
+        free(x), free(weights), free(bias), free(y);
+        free_layer(&layer);
+        free_operand(&operand);
+    }
+    report(name, "linear: exact sums", differ, 0);
+}
+
 static void check_layer_norm(const struct reduced *kernels, const char *name)
 {
     double error = 0;
@@ -241,7 +277,7 @@ static void check_attention(const struct reduced *kernels, const struct kernels 
 }
 
 #if defined(__x86_64__)
-extern const struct reduced reduced_int16_avx512, reduced_int16_avx512_paired, reduced_int8_avx512, reduced_int8_amx;
+extern const struct reduced reduced_int16_avx512, reduced_int16_avx512_paired, reduced_int8_avx512, reduced_int8_avx512bw, reduced_int8_avx2, reduced_int8_amx;
 
 /* y = x W^T by both; the numbers of bits that differ are returned, and the largest error relative to the lengths of x and of the weights. */
 static int differ_by_pairs(size_t rows, size_t inputs, size_t outputs, const float *x, const float *weights, double *error)
@@ -323,6 +359,8 @@ int main(void)
                 continue;
             snprintf(name, sizeof name, "%s %s", kernels.values, sets[i]);
             check_linear(&kernels, name, strcmp(kernels.values, "int24") == 0 ? 4e-6 : strcmp(kernels.values, "int16") == 0 ? 3e-3 : 1e-1);
+            if (strcmp(kernels.values, "int8") == 0 && !kernels.tile_rows)
+                check_exact_sums(&kernels, name);
             check_layer_norm(&kernels, name);
             check_attention(&kernels, f32, name);
         }
@@ -334,6 +372,16 @@ int main(void)
     setenv("KERNELS", "avx512", 1);
     if (kernels_choose(&why) && __builtin_cpu_supports("avx512vnni"))
         check_pairs();
+    /* What is chosen on other machines than this. */
+    if (kernels_choose(&why) && __builtin_cpu_supports("avx512bw")) {
+        check_linear(&reduced_int8_avx512bw, "int8 avx512bw", 1e-1);
+        check_exact_sums(&reduced_int8_avx512bw, "int8 avx512bw");
+    }
+    setenv("KERNELS", "avx2", 1);
+    if (kernels_choose(&why)) {
+        check_linear(&reduced_int8_avx2, "int8 avx2", 1e-1);
+        check_exact_sums(&reduced_int8_avx2, "int8 avx2");
+    }
 #endif
     return failures ? 1 : 0;
 }

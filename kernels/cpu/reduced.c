@@ -8,7 +8,8 @@
 
 #include "attention_bf16.h"
 
-extern const struct reduced reduced_int16_avx512_paired, reduced_int16_avx512, reduced_int8_avx512, reduced_int8_avx2, reduced_int8_amx, reduced_int16_amx, reduced_int24_amx;
+extern const struct reduced reduced_int16_avx512_paired, reduced_int16_avx512, reduced_int16_avx2, reduced_int8_avx512, reduced_int8_avx2vnni, reduced_int8_avx512bw,
+    reduced_int8_avx2, reduced_int8_amx, reduced_int16_amx, reduced_int24_amx;
 
 /* What a compiler's own test does not know by name in every version. That the system keeps the wide registers is known: kernels_available has asked. */
 static int has_avx_vnni(void)
@@ -33,14 +34,17 @@ static const struct reduced *choose_linear(enum precision wanted, const struct k
 {
     if (has_tiles(exact))
         return wanted == PRECISION_INT8 ? &reduced_int8_amx : wanted == PRECISION_BF16 ? &reduced_int16_amx : &reduced_int24_amx;
-    const int wide = strcmp(exact->set, "avx512") == 0, paired = strcmp(exact->name, exact->set) != 0, vnni = wide && __builtin_cpu_supports("avx512vnni");
+    const int wide = strcmp(exact->set, "avx512") == 0, narrow = strcmp(exact->set, "avx2") == 0, paired = strcmp(exact->name, exact->set) != 0;
+    const int vnni = wide && __builtin_cpu_supports("avx512vnni");
     if (wanted == PRECISION_INT8 && vnni)
         return &reduced_int8_avx512;
-    if (wanted == PRECISION_INT8 && (wide || strcmp(exact->set, "avx2") == 0) && has_avx_vnni())
-        return &reduced_int8_avx2;
-    if (wanted < PRECISION_BF16 || !vnni)
-        return NULL;
-    return paired ? &reduced_int16_avx512_paired : &reduced_int16_avx512;
+    if (wanted == PRECISION_INT8 && (wide || narrow) && has_avx_vnni())
+        return &reduced_int8_avx2vnni;
+    if (wanted == PRECISION_INT8 && (narrow || (wide && __builtin_cpu_supports("avx512bw"))))
+        return narrow ? &reduced_int8_avx2 : &reduced_int8_avx512bw;
+    if (wanted >= PRECISION_BF16 && vnni)
+        return paired ? &reduced_int16_avx512_paired : &reduced_int16_avx512;
+    return wanted >= PRECISION_BF16 && narrow ? &reduced_int16_avx2 : NULL;
 }
 
 static int choose(enum precision wanted, const struct kernels *exact, struct reduced *chosen)

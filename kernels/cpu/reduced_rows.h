@@ -74,7 +74,7 @@ INLINE struct steps measure_row(size_t width, const float *x, const struct opera
 {
     const struct range range = rotate(width, x, rotated_row(width, into, row));
     const float least = -vector_largest(-range.least), most = vector_largest(range.most);
-    const float scale = most > least ? (most - least) / 255 : 1, shift = nearbyintf(-least / scale);
+    const float scale = most > least ? (most - least) / LEVELS : 1, shift = nearbyintf(-least / scale);
     into->scale[row] = scale;
     into->zero[row] = -shift * scale;
     return (struct steps){1 / scale, shift};

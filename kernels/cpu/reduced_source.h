@@ -5,6 +5,8 @@
  *   PAIRED        where products are made by pairs (see multiply_pairs): int16 alone
  *   LANES, ROWS, WIDTH, vector, integers   as kernels_source.h has them
  *   sums, dot(sum, x, weights)             a vector of sums; one instruction's multiply-adds, x in every lane the same group
+ *   dot_two(sum, x0, weights0, x1, weights1)   int8, where products are added in 16 bits first: two groups' at a time, the first two of each and the last two
+ *   LEVELS        int8: the largest activation, where it is not 255
  *   fused(a, b, c)                         a * b + c, rounded once
  *   to_floats(sums), vector_larger(a, b), vector_smaller(a, b), vector_sum(a), vector_largest(a)
  *   added(x, weights), integers_sum(v)     PAIRED: their sum, value by value; a vector's sum, modulo 2^32
@@ -21,6 +23,9 @@
 #define PANEL (WIDTH * LANES)
 #if defined INT8 || (defined DIGITS && DIGITS == 3)
 #define ROTATED /* numbers, before they are rounded (reduced_rows.h): without it int8 is poor, and 24 bits have five times the error of f32's own sums; 16 bits have enough to spare */
+#endif
+#ifndef LEVELS
+#define LEVELS 255
 #endif
 #define STEP_BYTES 4 /* of what one lane takes at a time */
 #ifdef DIGITS
@@ -85,11 +90,45 @@ static void layer_norm(size_t rows, size_t width, float *x, size_t stride, const
 /* ---- packing ---- */
 
 #ifdef INT8
+#ifdef dot_two
+/* The largest sum of weights of one sign whose products with activations are added in 16 bits. */
+static float largest_four(size_t inputs, const float *weights)
+{
+    float largest = 0;
+    for (size_t p = 0; p < inputs; p += 2 * GROUP) {
+        float two[2 * GROUP] = {0}, above[2] = {0}, below[2] = {0}; /* of the first halves of both groups, of the last halves */
+        memcpy(two, weights + p, (inputs - p < 2 * GROUP ? inputs - p : 2 * GROUP) * sizeof *two);
+        UNROLL for (size_t i = 0; i < 2 * GROUP; i++) {
+            above[i % GROUP / 2] += two[i] > 0 ? two[i] : 0;
+            below[i % GROUP / 2] -= two[i] < 0 ? two[i] : 0;
+        }
+        UNROLL for (size_t half = 0; half < 2; half++) {
+            largest = above[half] > largest ? above[half] : largest;
+            largest = below[half] > largest ? below[half] : largest;
+        }
+    }
+    return largest;
+}
+#endif
+
+/* The unit of an output's weights. */
+static float weight_unit(size_t inputs, const float *weights, float most)
+{
+    float unit = most / 127;
+#ifdef dot_two
+    /* Activations, which rounding may bring to one more than LEVELS, times four weights, which it may make larger by 2 together, stay below 2^15. */
+    unit = fmaxf(unit, largest_four(inputs, weights) / (32767.0f / (LEVELS + 1) - 2));
+#else
+    (void)inputs, (void)weights;
+#endif
+    return unit > 0 ? unit : 1;
+}
+
 static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, float *rotated, int8_t *row)
 {
     const float most = largest_rotated(layer->inputs, weights, rotated);
     int32_t sum = 0;
-    const float unit = most > 0 ? most / 127 : 1, factor = 1 / unit;
+    const float unit = weight_unit(layer->inputs, rotated, most), factor = 1 / unit;
     for (size_t p = 0; p < layer->inputs; p++) {
         row[p] = (int8_t)(int32_t)nearbyintf(rotated[p] * factor);
         sum += row[p];

@@ -33,6 +33,21 @@ INLINE void multiply_step(const size_t rows, const char *const *third, size_t st
     }
 }
 
+#ifdef dot_two
+/* Two steps at a time, whose products are added to one another before they are to the sums. */
+INLINE void multiply_two(const size_t rows, const char *const *third, size_t stride, size_t p, const char *b, sums tile[ROWS][WIDTH])
+{
+    sums first[WIDTH], second[WIDTH];
+    load_panel(b, p, first);
+    load_panel(b, p + 1, second);
+    UNROLL for (size_t i = 0; i < rows; i++) {
+        const integers x0 = every_lane(third, stride, i, p), x1 = every_lane(third, stride, i, p + 1);
+        UNROLL for (size_t j = 0; j < WIDTH; j++)
+            tile[i][j] = dot_two(tile[i][j], x0, first[j], x1, second[j]);
+    }
+}
+#endif
+
 #ifdef PAIRED
 /* Where a processor adds beside its multipliers: of three groups, two are multiplied as a pair, one as usual, as paired_product.h explains,
  *   x0 w0 + x1 w1 = (x0 + w1) (x1 + w0) - x0 x1 - w0 w1,
@@ -66,6 +81,9 @@ INLINE void multiply(const size_t rows, size_t steps, const char *a, size_t stri
         ahead.at += ahead.step;
 #ifdef PAIRED
         multiply_pairs(rows, third, stride, p, b, tile);
+#elif defined dot_two
+        UNROLL for (size_t q = 0; q < AT_A_TIME; q += 2)
+            multiply_two(rows, third, stride, p + q, b, tile);
 #else
         UNROLL for (size_t q = 0; q < AT_A_TIME; q++)
             multiply_step(rows, third, stride, p + q, b, tile);
