@@ -14,7 +14,7 @@ struct layers;
 
 /* A pack has at most this many rows, unless one text alone has more: enough to use each weight often, few enough for the second-level cache. On AMX tiles more, so that fewer
  * of the rows that they take at a time stay empty. */
-enum { PACK_TOKENS = 176, PACK_TOKENS_TILES = 288 };
+enum { PACK_TOKENS = 224, PACK_TOKENS_TILES = 288 };
 
 /* Texts side by side: their tokens are offsets[0] .. offsets[texts] - 1 less offsets[0]. */
 struct pack {
