@@ -1,4 +1,4 @@
-/* What the kernels in integers do with vectors by AVX-512 (see reduced_source.h). */
+/* What the kernels in integers do with vectors by AVX-512 (see reduced_source.h), and those in f32 too. */
 #include <immintrin.h>
 #include <stdint.h>
 

@@ -58,21 +58,6 @@ static void pack(const struct linear *layer, const float *weights, size_t stride
     }
 }
 
-static __attribute__((noinline)) void linear_tile(size_t rows, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead, const struct finish *finish,
-                                                  float *c, size_t c_stride, size_t columns)
-{
-#define CASE(n) \
-    case n: \
-        if (n <= LINEAR_ROWS) \
-            linear_product_rows(n <= LINEAR_ROWS ? n : LINEAR_ROWS, LINEAR_WIDTH, k, a, a_stride, b, ahead, finish, c, c_stride, columns); \
-        break;
-    switch (rows) {
-        EACH_ROWS(CASE)
-    default: break;
-    }
-#undef CASE
-}
-
 /* Rows are shared out evenly among as few tiles as hold them: a small last tile would take longer than its rows are worth. */
 static size_t tiles_of(size_t rows, size_t most)
 {

@@ -95,7 +95,7 @@ INLINE void paired_rows(const size_t rows, const size_t width, size_t k, const f
     store_tile(rows, width, finish->add, tile, c, c_stride, columns);
 }
 
-#define linear_product_rows paired_rows
+TILE_FUNCTION(linear_tile, paired_rows, LINEAR_ROWS, LINEAR_WIDTH)
 
 static float note_output(const struct linear *layer, const float *weights, size_t output)
 {

@@ -102,28 +102,28 @@ INLINE void product_rows(const size_t rows, const size_t width, size_t k, const 
     store_tile(rows, width, finish->add, tile, c, c_stride, columns);
 }
 
-/* Numbers of rows that a tile may have, each a constant in the code for it. */
-#define EACH_ROWS(CASE) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
-
-static __attribute__((noinline)) void product_tile(size_t rows, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead,
-                                                   const struct finish *finish, float *c, size_t c_stride, size_t columns)
-{
-#define CASE(n) \
-    case n: \
-        if (n <= ROWS) \
-            product_rows(n <= ROWS ? n : ROWS, WIDTH, k, a, a_stride, b, ahead, finish, c, c_stride, columns); \
-        break;
-    switch (rows) {
-        EACH_ROWS(CASE)
-    default: break;
+/* Defines the function `name` for tiles of up to `most` rows, each number of them made by `product`. */
+#define TILE_FUNCTION(name, product, most, width) \
+    static __attribute__((noinline)) void name(size_t rows, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead, const struct finish *finish, float *c, \
+                                               size_t c_stride, size_t columns) \
+    { \
+        switch (rows) { \
+            EACH_ROWS(TILE_CASE, product, most, width) \
+        default: break; \
+        } \
     }
-#undef CASE
-}
+#define TILE_CASE(n, product, most, width) \
+    case n: \
+        if (n <= most) \
+            product(n <= most ? n : most, width, k, a, a_stride, b, ahead, finish, c, c_stride, columns); \
+        break;
+
+TILE_FUNCTION(product_tile, product_rows, ROWS, WIDTH)
 
 /* ---- what a linear layer's product needs beside it; see paired_product.h, where this is otherwise ---- */
 
 #ifndef PAIRED
-#define linear_product_rows product_rows
+TILE_FUNCTION(linear_tile, product_rows, LINEAR_ROWS, LINEAR_WIDTH)
 
 /* Notes in `layer` what the product needs to know of a row of weights. What they are multiplied by before they are packed is returned. */
 static float note_output(const struct linear *layer, const float *weights, size_t output)

@@ -40,8 +40,10 @@ static const struct reduced *choose_linear(enum precision wanted, const struct k
         return &reduced_int8_avx512;
     if (wanted == PRECISION_INT8 && (wide || narrow) && has_avx_vnni())
         return &reduced_int8_avx2vnni;
-    if (wanted == PRECISION_INT8 && (narrow || (wide && __builtin_cpu_supports("avx512bw"))))
-        return narrow ? &reduced_int8_avx2 : &reduced_int8_avx512bw;
+    if (wanted == PRECISION_INT8 && wide && __builtin_cpu_supports("avx512bw"))
+        return &reduced_int8_avx512bw;
+    if (wanted == PRECISION_INT8 && narrow)
+        return &reduced_int8_avx2;
     if (wanted >= PRECISION_BF16 && vnni)
         return paired ? &reduced_int16_avx512_paired : &reduced_int16_avx512;
     return wanted >= PRECISION_BF16 && narrow ? &reduced_int16_avx2 : NULL;

@@ -3,15 +3,14 @@
 #define INT8
 #include "avx512_vectors.h"
 
-#define LEVELS 180
 #define GROUP 4
 #define ROWS 6
 #define WIDTH 4
 typedef integers sums;
-#define twos(x, weights) _mm512_maddubs_epi16((__m512i)(x), (__m512i)(weights))
+#define sums_of_two(x, weights) _mm512_maddubs_epi16((__m512i)(x), (__m512i)(weights))
 #define add_twos(sum, twos) ((sums)_mm512_add_epi32((__m512i)(sum), _mm512_madd_epi16(twos, _mm512_set1_epi16(1))))
-#define dot(sum, x, weights) add_twos(sum, twos(x, weights))
-#define dot_two(sum, x0, weights0, x1, weights1) add_twos(sum, _mm512_add_epi16(twos(x0, weights0), twos(x1, weights1)))
+#define dot(sum, x, weights) add_twos(sum, sums_of_two(x, weights))
+#define dot_two(sum, x0, weights0, x1, weights1) add_twos(sum, _mm512_add_epi16(sums_of_two(x0, weights0), sums_of_two(x1, weights1)))
 #include "reduced_source.h"
 
 extern const struct reduced reduced_int8_avx512bw;

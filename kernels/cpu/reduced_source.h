@@ -6,7 +6,6 @@
  *   LANES, ROWS, WIDTH, vector, integers   as kernels_source.h has them
  *   sums, dot(sum, x, weights)             a vector of sums; one instruction's multiply-adds, x in every lane the same group
  *   dot_two(sum, x0, weights0, x1, weights1)   int8, where products are added in 16 bits first: two groups' at a time, the first two of each and the last two
- *   LEVELS        int8: the largest activation, where it is not 255
  *   fused(a, b, c)                         a * b + c, rounded once
  *   to_floats(sums), vector_larger(a, b), vector_smaller(a, b), vector_sum(a), vector_largest(a)
  *   added(x, weights), integers_sum(v)     PAIRED: their sum, value by value; a vector's sum, modulo 2^32
@@ -24,7 +23,9 @@
 #if defined INT8 || (defined DIGITS && DIGITS == 3)
 #define ROTATED /* numbers, before they are rounded (reduced_rows.h): without it int8 is poor, and 24 bits have five times the error of f32's own sums; 16 bits have enough to spare */
 #endif
-#ifndef LEVELS
+#ifdef dot_two /* int8: the largest activation. With 180, embeddings were closest to f32 there: with fewer, activations lose more than weights gain */
+#define LEVELS 180
+#else
 #define LEVELS 255
 #endif
 #define STEP_BYTES 4 /* of what one lane takes at a time */

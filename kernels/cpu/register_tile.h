@@ -172,13 +172,13 @@ INLINE void product_rows(const size_t rows, size_t steps, const char *a, size_t 
 
 static __attribute__((noinline)) void product_tile(size_t rows, size_t steps, const char *a, size_t stride, const char *b, struct ahead ahead, const struct finish *finish)
 {
-#define CASE(n) \
+#define CASE(n, most) \
     case n: \
-        if (n <= ROWS) \
-            product_rows(n <= ROWS ? n : ROWS, steps, a, stride, b, ahead, finish); \
+        if (n <= most) \
+            product_rows(n <= most ? n : most, steps, a, stride, b, ahead, finish); \
         break;
     switch (rows) {
-        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+        EACH_ROWS(CASE, ROWS)
     default: break;
     }
 #undef CASE

@@ -9,6 +9,11 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
+/* Numbers of rows that a tile may have, each a constant in the code for it: CASE(1, …), CASE(2, …) and so on. */
+#define EACH_ROWS(CASE, ...) \
+    CASE(1, __VA_ARGS__) CASE(2, __VA_ARGS__) CASE(3, __VA_ARGS__) CASE(4, __VA_ARGS__) CASE(5, __VA_ARGS__) CASE(6, __VA_ARGS__) CASE(7, __VA_ARGS__) \
+    CASE(8, __VA_ARGS__) CASE(9, __VA_ARGS__) CASE(10, __VA_ARGS__) CASE(11, __VA_ARGS__) CASE(12, __VA_ARGS__) CASE(13, __VA_ARGS__) CASE(14, __VA_ARGS__)
+
 INLINE vector load(const float *at)
 {
     vector v;
