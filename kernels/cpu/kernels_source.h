@@ -71,7 +71,7 @@ static void linear_rows(const struct linear *layer, enum linear_then then, size_
     const size_t share = panel_bytes / tiles; /* each tile fetches its share of the next panel */
     for (size_t j = 0; j < layer->outputs; j += LINEAR_PANEL) {
         const float *panel = layer->weights + j * layer->inputs;
-        struct ahead ahead = {(const char *)panel + panel_bytes, 2 * share / layer->inputs};
+        struct ahead ahead = {(const char *)panel + panel_bytes, ahead_step(share, layer->inputs)};
         struct finish finish = {.bias = layer->bias + j, .add = then == LINEAR_ADD, .column_sums = layer->pair_sums + j, .unscale = layer->unscale + j};
         size_t columns = layer->outputs - j < LINEAR_PANEL ? layer->outputs - j : LINEAR_PANEL;
         for (size_t t = 0; t < tiles; t++) {

@@ -81,10 +81,9 @@ INLINE void paired_rows(const size_t rows, const size_t width, size_t k, const f
     const char *third[(ROWS + 2) / 3];
     const size_t stride = a_stride * sizeof *a;
     address_rows(rows, a, a_stride, third);
-    const size_t step = ahead.step * 3 / 2;
     size_t p = 0;
-    for (; p + 3 <= k; p += 3, ahead.at += step) {
-        __builtin_prefetch(ahead.at, 0, 2);
+    for (; p + AT_A_TIME <= k; p += AT_A_TIME) {
+        fetch_ahead(&ahead);
         multiply_triple(rows, width, third, stride, p, b, tile);
     }
     for (; p < k; p++)

@@ -5,8 +5,12 @@
 /* Element (i, j) is tile[i * width + j]. */
 #define VECTORS (ROWS * WIDTH > LINEAR_ROWS * LINEAR_WIDTH ? ROWS * WIDTH : LINEAR_ROWS * LINEAR_WIDTH)
 
-/* What the products after this one will read: fetched into the second-level cache meanwhile, `step` bytes further every other k. */
-struct ahead { const char *at; size_t step; };
+#ifdef PAIRED
+#define AT_A_TIME 3 /* steps over k */
+#else
+#define AT_A_TIME 4
+#endif
+#include "ahead.h"
 
 /* The number at `at`, in all lanes. As an integer: for Zen 4 loads VPBROADCASTD and does no more, but VBROADCASTSS takes time of its adders, which pairs need. */
 INLINE vector broadcast(const char *at)
@@ -41,16 +45,13 @@ INLINE void multiply_step(const size_t rows, const size_t width, const char *con
 /* The multiply-adds of one tile: a [rows, k] times one panel b [k, width * LANES]. */
 INLINE void multiply(const size_t rows, const size_t width, size_t k, const float *a, size_t a_stride, const float *b, struct ahead ahead, vector tile[VECTORS])
 {
-    enum { STEP = 4 };
     const char *third[(ROWS + 2) / 3];
     const size_t stride = a_stride * sizeof *a;
     address_rows(rows, a, a_stride, third);
     size_t p = 0;
-    for (; p + STEP <= k; p += STEP) {
-        __builtin_prefetch(ahead.at, 0, 2);
-        __builtin_prefetch(ahead.at + ahead.step, 0, 2);
-        ahead.at += 2 * ahead.step;
-        UNROLL for (size_t q = 0; q < STEP; q++)
+    for (; p + AT_A_TIME <= k; p += AT_A_TIME) {
+        fetch_ahead(&ahead);
+        UNROLL for (size_t q = 0; q < AT_A_TIME; q++)
             multiply_step(rows, width, third, stride, p + q, b, tile);
     }
     for (; p < k; p++)

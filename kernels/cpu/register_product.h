@@ -7,7 +7,7 @@ static void run_linear(const struct reduced_linear *layer, enum tile_then then, 
     const size_t share = panel_bytes / tiles; /* each tile fetches its share of the next panel */
     for (size_t j = 0; j < layer->outputs; j += PANEL) {
         const char *panel = (const char *)layer->weights + j / PANEL * panel_bytes;
-        struct ahead ahead = {panel + panel_bytes, AT_A_TIME * share / steps};
+        struct ahead ahead = {panel + panel_bytes, ahead_step(share, steps)};
         struct finish finish = {.then = then, .bias = layer->bias + j, .weight_scale = layer->scale + j, .weight_sums = layer->sums + j,
                                 .column_pairs = layer->pair_sums + j, .y_stride = y_stride, .columns = layer->outputs - j < PANEL ? layer->outputs - j : PANEL};
         for (size_t i = 0; i < rows; i += ROWS) {

@@ -6,7 +6,7 @@
 #else
 #define AT_A_TIME 4
 #endif
-struct ahead { const char *at; size_t step; }; /* what is fetched into the second-level cache meanwhile: `step` bytes further every AT_A_TIME steps */
+#include "ahead.h"
 
 /* x: the group at `p` of row i. */
 INLINE integers every_lane(const char *const *third, size_t stride, size_t i, size_t p)
@@ -77,8 +77,7 @@ INLINE void multiply(const size_t rows, size_t steps, const char *a, size_t stri
     }
     size_t p = 0;
     for (; p + AT_A_TIME <= steps; p += AT_A_TIME) {
-        __builtin_prefetch(ahead.at, 0, 2);
-        ahead.at += ahead.step;
+        fetch_ahead(&ahead);
 #ifdef PAIRED
         multiply_pairs(rows, third, stride, p, b, tile);
 #elif defined dot_two
