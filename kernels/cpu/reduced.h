@@ -48,7 +48,7 @@ struct reduced {
     size_t group;         /* inputs that one lane of an instruction takes at a time */
     size_t value_bytes;
 
-    int by_columns; /* the widest activations are best made for some of their columns at a time */
+    int by_columns; /* the widest activations are best made for as many of their columns at a time as the states have */
 
     /* Packs weights [outputs, inputs], each row `stride` floats behind the one before, from output `first` on. 0, or -1: out of memory. */
     int (*pack)(const struct reduced_linear *layer, const float *weights, size_t stride, size_t first, size_t outputs);

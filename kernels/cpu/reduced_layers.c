@@ -7,6 +7,7 @@
 #include "../../tools/lib/model_folder.h"
 
 #define LINE 64
+#define WIDE_COLUMNS 768 /* the widest activations are made for so many of their columns at a time, which stay in the second-level cache until they are used */
 #define WIDE_BYTES 2097152 /* the widest activations are made for so many rows at a time: more rows use a weight once fetched more often, fewer keep activations in nearer caches */
 
 /* A layer's weights. Queries, keys and values of a few heads are one linear layer, and `up` and `down` are cut into blocks of the intermediate columns, as in layers.c. */
@@ -254,7 +255,8 @@ struct reduced_layers *reduced_layers_open(const struct model_folder *model, con
     layers->kernels = *kernels;
     layers->heads_at_once = layers_heads_at_once(model);
     layers->groups = model->heads / layers->heads_at_once;
-    layers->block_columns = kernels->by_columns && model->hidden < model->intermediate ? model->hidden : model->intermediate;
+    const size_t columns = kernels->by_columns ? model->hidden : WIDE_COLUMNS;
+    layers->block_columns = columns < model->intermediate ? columns : model->intermediate;
     layers->blocks = (model->intermediate + layers->block_columns - 1) / layers->block_columns;
     if (pack_weights(layers, why) < 0 || make_fixed_buffers(layers, why) < 0 || open_products(layers, exact, why) < 0) {
         reduced_layers_close(layers);
