@@ -163,7 +163,8 @@ static void reference_attention(const struct attention *text, const float *qkv, 
 }
 
 /* The largest error of a text's context, in units of `size`, that of the queries, keys and values. */
-static double check_attention_text(const struct kernels *kernels, const struct attention *text, double size, int *same_bits)
+/* `apart`: keys and values are so many times larger, queries smaller; the error is that of values of one size. */
+static double check_attention_text(const struct kernels *kernels, const struct attention *text, double size, float apart, int *same_bits)
 {
     const size_t head_size = text->head_size, width = text->heads * head_size, stride = 3 * width + pick(0, 20), context_stride = width + pick(0, 20);
     float *qkv = make(text->tokens * stride, size), *context = make(text->queries * context_stride, 1), *again = make(width, 1);
@@ -171,13 +172,16 @@ static double check_attention_text(const struct kernels *kernels, const struct a
     double *shares = calloc(text->tokens, sizeof *shares), *expected = calloc(head_size, sizeof *expected), error = 0;
     if (!shares || !expected)
         exit(2);
+    for (size_t i = 0; i < text->tokens; i++)
+        for (size_t p = 0; p < 3 * width; p++)
+            qkv[i * stride + p] *= p < width ? 1 / apart : apart;
     kernels->attention(text, qkv, stride, context, context_stride, scratch);
     for (size_t i = 0; i < text->queries; i++)
         for (size_t head = 0; head < text->heads; head++) {
             const float *bias = text->bias ? text->bias + head * (2 * text->reach - 1) : NULL;
             reference_attention(text, qkv + head * head_size, stride, bias, text->query + i, shares, expected);
             for (size_t p = 0; p < head_size; p++)
-                error = larger(error, fabs((double)context[i * context_stride + head * head_size + p] - expected[p]) / size);
+                error = larger(error, fabs((double)context[i * context_stride + head * head_size + p] - expected[p]) / (size * apart));
         }
     for (size_t i = 0; i < text->queries; i++) { /* each query alone */
         struct attention one = *text;
@@ -190,31 +194,34 @@ static double check_attention_text(const struct kernels *kernels, const struct a
     return error;
 }
 
-static double check_attention_shape(const struct kernels *kernels, size_t tokens, size_t heads, size_t head_size, double size, int biased, int *same_bits)
+static double check_attention_shape(const struct kernels *kernels, size_t tokens, size_t heads, size_t head_size, double size, float apart, int biased, int *same_bits)
 {
     struct attention text = {.tokens = tokens, .heads = heads, .head_size = head_size, .query = pick(0, tokens - 1), .reach = tokens + pick(0, 9)};
     float *bias = make(heads * (2 * text.reach - 1), 3);
     text.queries = pick(1, tokens - text.query);
     text.bias = biased ? bias : NULL;
-    double error = check_attention_text(kernels, &text, size, same_bits);
+    double error = check_attention_text(kernels, &text, size, apart, same_bits);
     free(bias);
     return error;
 }
 
 static void check_attention(const struct kernels *kernels)
 {
-    double error = 0, biased = 0, sharp = 0;
+    double error = 0, biased = 0, sharp = 0, unlike = 0;
     int same_bits = 1;
     for (size_t tokens = 1; tokens <= 70; tokens++) {
-        error = larger(error, check_attention_shape(kernels, tokens, pick(1, 3), pick(1, 80), 1, 0, &same_bits));
-        biased = larger(biased, check_attention_shape(kernels, tokens, pick(1, 3), pick(1, 80), 1, 1, &same_bits));
+        error = larger(error, check_attention_shape(kernels, tokens, pick(1, 3), pick(1, 80), 1, 1, 0, &same_bits));
+        biased = larger(biased, check_attention_shape(kernels, tokens, pick(1, 3), pick(1, 80), 1, 1, 1, &same_bits));
     }
-    error = larger(error, check_attention_shape(kernels, 512, 2, 32, 1, 0, &same_bits));
+    error = larger(error, check_attention_shape(kernels, 512, 2, 32, 1, 1, 0, &same_bits));
     for (int i = 0; i < 10; i++) /* scores of hundreds: all but a few exponentials vanish */
-        sharp = larger(sharp, check_attention_shape(kernels, pick(2, 200), 1, 32, 20, i % 2, &same_bits));
+        sharp = larger(sharp, check_attention_shape(kernels, pick(2, 200), 1, 32, 20, 1, i % 2, &same_bits));
+    for (int i = 0; i < 10; i++)
+        unlike = larger(unlike, check_attention_shape(kernels, pick(2, 200), 2, 32, 1, i % 2 ? 4096 : 1.0f / 4096, 0, &same_bits));
     report(kernels, "attention", error, 2e-6);
     report(kernels, "attention, position bias", biased, 2e-6);
     report(kernels, "attention, sharp", sharp, 2e-4);
+    report(kernels, "attention, keys unlike queries", unlike, 2e-6);
     report(kernels, "attention: bits of a query alone", !same_bits, 0);
 }
 

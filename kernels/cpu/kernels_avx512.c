@@ -5,9 +5,9 @@
 
 #define vector_low_pairs(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
 #define vector_high_pairs(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-#define ROWS 14
 #define WIDTH 2
-#ifndef LINEAR_ROWS
+#ifndef ROWS
+#define ROWS 14
 #define LINEAR_ROWS 6
 #define LINEAR_WIDTH 4
 #endif

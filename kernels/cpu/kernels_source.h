@@ -3,7 +3,7 @@
  *   LANES         floats in a vector register
  *   ROWS, WIDTH   the tile of attention's products kept in registers: ROWS rows of WIDTH vectors (ROWS at most 14)
  *   LINEAR_ROWS, LINEAR_WIDTH   that of linear layers, where it is another: of no more rows, and no fewer vectors
- *   PAIRED        where linear layers multiply by pairs (paired_product.h)
+ *   PAIRED        where products are made by pairs (paired_product.h), and both tiles are one
  *   vector_larger(a, b), vector_sum(a), vector_largest(a): lanewise maximum; a vector's sum and maximum as a float
  *   vector_low_pairs(a, b), vector_high_pairs(a, b): a0 b0 a1 b1 … of the lower halves, of the upper ones
  * Vectors are those of the compiler (GCC and clang), so arithmetic is written once. */
@@ -99,10 +99,10 @@ static void linear(const struct linear *layer, enum linear_then then, size_t row
 
 /* ---- attention ---- */
 
-/* 2^x for x <= 0; 2^-126 below -126. */
+/* 2^x for x <= 0; 2^-120 below -120. */
 INLINE vector exponential(vector x)
 {
-    return power_of_two(vector_larger(x, all(-126)));
+    return power_of_two(vector_larger(x, all(-120)));
 }
 
 /* The largest of a row's `columns` scores, one for each lane. Behind them, up to a whole vector, stand zeros, to which `hide` is added to keep them out. */
@@ -168,7 +168,7 @@ static size_t whole_panels(size_t columns)
 
 static size_t attention_scratch(size_t tokens, size_t head_size)
 {
-    return whole_panels(tokens) * head_size + whole_panels(head_size) * tokens + ROWS * whole_panels(tokens);
+    return whole_panels(tokens) * (head_size + 1) + whole_panels(head_size) * (tokens + 1) + ROWS * whole_panels(tokens);
 }
 
 /* Rows and columns change places: each round puts row i and row i + LANES / 2 into two, number by number in turn. */
@@ -185,8 +185,8 @@ INLINE void transpose(vector rows[LANES])
     }
 }
 
-/* keys [tokens, head_size] to panels [tokens / PANEL, head_size, PANEL]; the last one filled up with zeros. */
-static void pack_keys(size_t tokens, size_t head_size, const float *keys, size_t stride, float *packed)
+/* keys [tokens, head_size], times `scale`, to panels [tokens / PANEL, head_size, PANEL]; the last one filled up with zeros. */
+static void pack_keys(size_t tokens, size_t head_size, const float *keys, size_t stride, float scale, float *packed)
 {
     for (size_t t = 0; t < whole_panels(tokens); t += LANES)
         for (size_t p = 0; p < head_size; p += LANES) {
@@ -198,12 +198,12 @@ static void pack_keys(size_t tokens, size_t head_size, const float *keys, size_t
             float *at = packed + t / PANEL * PANEL * head_size + p * PANEL + t % PANEL;
             UNROLL for (size_t i = 0; i < LANES; i++)
                 if (i < some)
-                    store(at + i * PANEL, rows[i]);
+                    store(at + i * PANEL, rows[i] * all(scale));
         }
 }
 
-/* values [tokens, head_size] to panels [head_size / PANEL, tokens, PANEL]; the last one filled up with zeros. */
-static void pack_values(size_t tokens, size_t head_size, const float *values, size_t stride, float *packed)
+/* values [tokens, head_size], times `scale`, to panels [head_size / PANEL, tokens, PANEL]; the last one filled up with zeros. */
+static void pack_values(size_t tokens, size_t head_size, const float *values, size_t stride, float scale, float *packed)
 {
     for (size_t h = 0; h < head_size; h += PANEL, packed += tokens * PANEL) {
         size_t some = head_size - h < PANEL ? head_size - h : PANEL;
@@ -211,42 +211,54 @@ static void pack_values(size_t tokens, size_t head_size, const float *values, si
             for (size_t j = 0; j < PANEL; j += LANES) {
                 size_t left = j < some ? some - j : 0;
                 const float *from = values + t * stride + h + j;
-                store(packed + t * PANEL + j, left >= LANES ? load(from) : load_some(from, left));
+                store(packed + t * PANEL + j, (left >= LANES ? load(from) : load_some(from, left)) * all(scale));
             }
     }
 }
 
 /* One head: context = softmax(queries keys^T / sqrt(head_size) + bias) values; `queries` begin with the first one whose context is wanted, `bias` with
  * what stands for it and the first key. */
-static void attention_head(const struct attention *text, const float *queries, size_t stride, const float *bias, const float *keys, const float *values,
-                           float *scores, float *context, size_t context_stride)
+static void attention_head(const struct attention *text, const float *queries, size_t stride, const float *bias, const struct head *head, float *scores, float *context,
+                           size_t context_stride)
 {
     const size_t tokens = text->tokens, head_size = text->head_size, filled = whole_panels(tokens);
-    const float scale = 1 / sqrtf((float)head_size);
-    const struct ahead nothing = {(const char *)keys, 0};
+    const float scale = 1 / (sqrtf((float)head_size) * head->key_scale), unscale = 1 / head->value_scale;
+    const struct ahead nothing = {(const char *)head->keys, 0};
     const size_t tiles = tiles_of(text->queries, ROWS);
     for (size_t tile = 0; tile < tiles; tile++) {
         const size_t i = text->queries * tile / tiles, some = text->queries * (tile + 1) / tiles - i;
         for (size_t t = 0; t < tokens; t += PANEL)
-            product_tile(some, head_size, queries + i * stride, stride, keys + t * head_size, nothing, &(struct finish){0}, scores + t, filled, PANEL);
-        float shares[ROWS];
+            head_tile(some, head_size, queries + i * stride, stride, head->keys + t * head_size, nothing, &(struct finish){.column_sums = head->key_sums + t}, scores + t, filled,
+                      PANEL);
+        float shares[ROWS], sums[ROWS] = {0};
         soften(some, tokens, scores, filled, scale, bias ? bias - i : NULL, shares);
+        scale_shares(some, tokens, scores, filled, shares, sums);
+        for (size_t r = 0; r < some; r++)
+            shares[r] *= unscale;
         for (size_t h = 0; h < head_size; h += PANEL)
-            product_tile(some, tokens, scores, filled, values + h * tokens, nothing, &(struct finish){.factors = shares}, context + i * context_stride + h,
-                         context_stride, head_size - h < PANEL ? head_size - h : PANEL);
+            head_tile(some, tokens, scores, filled, head->values + h * tokens, nothing,
+                      &(struct finish){.factors = shares, .row_sums = sums, .column_sums = head->value_sums + h}, context + i * context_stride + h, context_stride,
+                      head_size - h < PANEL ? head_size - h : PANEL);
     }
 }
 
 static void attention(const struct attention *text, const float *qkv, size_t qkv_stride, float *context, size_t context_stride, float *scratch)
 {
     const size_t tokens = text->tokens, head_size = text->head_size, width = text->heads * head_size;
-    float *keys = scratch, *values = keys + whole_panels(tokens) * head_size, *scores = values + whole_panels(head_size) * tokens;
+    struct head packed = {.keys = scratch};
+    packed.values = packed.keys + whole_panels(tokens) * head_size;
+    packed.key_sums = packed.values + whole_panels(head_size) * tokens;
+    packed.value_sums = packed.key_sums + whole_panels(tokens);
+    float *scores = packed.value_sums + whole_panels(head_size);
     for (size_t head = 0; head < text->heads; head++) {
-        const float *part = qkv + head * head_size;
+        const float *queries = qkv + head * head_size, *keys = queries + width, *values = keys + width;
         const float *bias = text->bias ? text->bias + head * (2 * text->reach - 1) + text->reach - 1 - text->query : NULL;
-        pack_keys(tokens, head_size, part + width, qkv_stride, keys);
-        pack_values(tokens, head_size, part + 2 * width, qkv_stride, values);
-        attention_head(text, part + text->query * qkv_stride, qkv_stride, bias, keys, values, scores, context + head * head_size, context_stride);
+        scale_head(tokens, head_size, queries, keys, values, qkv_stride, &packed);
+        pack_keys(tokens, head_size, keys, qkv_stride, packed.key_scale, packed.keys);
+        pack_values(tokens, head_size, values, qkv_stride, packed.value_scale, packed.values);
+        panel_sums(whole_panels(tokens), head_size, packed.keys, packed.key_sums);
+        panel_sums(whole_panels(head_size), tokens, packed.values, packed.value_sums);
+        attention_head(text, queries + text->query * qkv_stride, qkv_stride, bias, &packed, scores, context + head * head_size, context_stride);
     }
 }
 

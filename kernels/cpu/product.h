@@ -62,7 +62,7 @@ INLINE void multiply(const size_t rows, const size_t width, size_t k, const floa
 struct finish {
     const float *bias, *factors;
     int add;
-    const float *row_sums, *column_sums, *unscale; /* used by paired_product.h alone: [rows], [panel], [panel] */
+    const float *row_sums, *column_sums, *unscale; /* used by paired_product.h alone: [rows], or NULL for zeros; [panel]; [panel], or NULL */
 };
 
 /* c [rows, columns] = tile, or c += tile */
@@ -119,11 +119,17 @@ INLINE void product_rows(const size_t rows, const size_t width, size_t k, const 
             product(n <= most ? n : most, width, k, a, a_stride, b, ahead, finish, c, c_stride, columns); \
         break;
 
-TILE_FUNCTION(product_tile, product_rows, ROWS, WIDTH)
+/* Keys and values of an attention head, packed into panels, times `key_scale` and `value_scale`. */
+struct head {
+    float *keys, *values;
+    float *key_sums, *value_sums; /* used by paired_product.h alone: of each column */
+    float key_scale, value_scale;
+};
 
-/* ---- what a linear layer's product needs beside it; see paired_product.h, where this is otherwise ---- */
+/* ---- what products need beside them; see paired_product.h, where this is otherwise ---- */
 
 #ifndef PAIRED
+TILE_FUNCTION(head_tile, product_rows, ROWS, WIDTH)
 TILE_FUNCTION(linear_tile, product_rows, LINEAR_ROWS, LINEAR_WIDTH)
 
 /* Notes in `layer` what the product needs to know of a row of weights. What they are multiplied by before they are packed is returned. */
@@ -137,5 +143,24 @@ static float note_output(const struct linear *layer, const float *weights, size_
 static void row_sums(size_t rows, size_t k, const float *x, size_t stride, float *sums)
 {
     (void)rows, (void)k, (void)x, (void)stride, (void)sums;
+}
+
+/* The same of each column of panels [columns / PANEL, k, PANEL]. */
+static void panel_sums(size_t columns, size_t k, const float *panels, float *sums)
+{
+    (void)columns, (void)k, (void)panels, (void)sums;
+}
+
+/* By what keys and values, [tokens, head_size] like queries, are multiplied. */
+static void scale_head(size_t tokens, size_t head_size, const float *queries, const float *keys, const float *values, size_t stride, struct head *head)
+{
+    (void)tokens, (void)head_size, (void)queries, (void)keys, (void)values, (void)stride;
+    head->key_scale = head->value_scale = 1;
+}
+
+/* What the product needs of rows of exponentials x [rows, columns], of which `shares` are the inverse sums: they may be multiplied, shares by the inverse. */
+static void scale_shares(size_t rows, size_t columns, float *x, size_t stride, float *shares, float *sums)
+{
+    (void)rows, (void)columns, (void)x, (void)stride, (void)shares, (void)sums;
 }
 #endif
