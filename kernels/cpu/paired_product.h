@@ -173,13 +173,14 @@ static void scale_head(size_t tokens, size_t head_size, const float *queries, co
     head->value_scale = rows_scale(tokens, head_size, values, stride) / 4;
 }
 
-/* The power of two that brings a row's exponentials, of which the largest is 1, to the size of values in the mean of their squares, taken to be as large as the mean. */
+/* The power of two that brings a row's exponentials, of which the largest is 1, to a quarter or so in the mean of their squares, taken to be as large as the mean. */
 INLINE float share_scale(size_t tokens, float share)
 {
-    const float inverse = (float)tokens * share; /* of that mean, 1 .. tokens */
+    const float inverse = (float)tokens * share; /* of that mean, 1 .. tokens but for rounding */
     uint32_t bits;
     memcpy(&bits, &inverse, sizeof bits);
-    bits = ((((bits >> 23) - 127) / 2 + 127 - 2) << 23) & 0x7f800000;
+    const int exponent = (int)(bits >> 23) - 127;
+    bits = (uint32_t)(exponent / 2 - 2 + 127) << 23; /* a quarter of the root */
     float scale;
     memcpy(&scale, &bits, sizeof scale);
     return scale;
@@ -189,20 +190,11 @@ INLINE float share_scale(size_t tokens, float share)
 INLINE float scale_and_sum(size_t columns, float *x, float scale)
 {
     struct chains chains = {{{0}}};
-    size_t j = 0;
-    for (; j + BLOCK <= columns; j += BLOCK) {
-        vector block[3];
+    for (size_t j = 0; j < columns; j += BLOCK) {
+        vector block[3] = {{0}};
         UNROLL for (size_t i = 0; i < 3; i++)
-            store(x + j + i * LANES, block[i] = load(x + j + i * LANES) * all(scale));
-        add_block(&chains, block);
-    }
-    if (j < columns) {
-        vector block[3];
-        UNROLL for (size_t i = 0; i < 3; i++) {
-            block[i] = all(0);
             if (j + i * LANES < columns)
                 store(x + j + i * LANES, block[i] = load(x + j + i * LANES) * all(scale));
-        }
         add_block(&chains, block);
     }
     return sum_of_pairs(&chains);
