@@ -162,8 +162,8 @@ static void reference_attention(const struct attention *text, const float *qkv, 
     }
 }
 
-/* The largest error of a text's context, in units of `size`, that of the queries, keys and values. */
-/* `apart`: keys and values are so many times larger, queries smaller; the error is that of values of one size. */
+/* The largest error of a text's context, in units of `size`, that of the queries, keys and values; or, where these are to lie apart,
+ * of values: they and keys are `apart` times larger then, queries smaller. */
 static double check_attention_text(const struct kernels *kernels, const struct attention *text, double size, float apart, int *same_bits)
 {
     const size_t head_size = text->head_size, width = text->heads * head_size, stride = 3 * width + pick(0, 20), context_stride = width + pick(0, 20);

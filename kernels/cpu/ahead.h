@@ -1,5 +1,10 @@
-/* Weights that the products after this one will read are fetched into the second-level cache meanwhile. For a file that has included vectors.h and defined AT_A_TIME, the steps
- * that a product's loop takes at a time. */
+/* Weights that the products after this one will read are fetched into the second-level cache meanwhile. For a file that has included vectors.h. */
+
+#ifdef PAIRED
+#define AT_A_TIME 3 /* steps that a product's loop takes at a time */
+#else
+#define AT_A_TIME 4
+#endif
 
 /* Two lines are fetched every AT_A_TIME steps, `step` bytes apart. */
 struct ahead { const char *at; size_t step; };

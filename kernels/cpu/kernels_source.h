@@ -222,7 +222,7 @@ static void attention_head(const struct attention *text, const float *queries, s
                            size_t context_stride)
 {
     const size_t tokens = text->tokens, head_size = text->head_size, filled = whole_panels(tokens);
-    const float scale = 1 / (sqrtf((float)head_size) * head->key_scale), unscale = 1 / head->value_scale;
+    const float scale = 1 / (sqrtf((float)head_size) * head->key_scale);
     const struct ahead nothing = {(const char *)head->keys, 0};
     const size_t tiles = tiles_of(text->queries, ROWS);
     for (size_t tile = 0; tile < tiles; tile++) {
@@ -232,9 +232,7 @@ static void attention_head(const struct attention *text, const float *queries, s
                       PANEL);
         float shares[ROWS], sums[ROWS] = {0};
         soften(some, tokens, scores, filled, scale, bias ? bias - i : NULL, shares);
-        scale_shares(some, tokens, scores, filled, shares, sums);
-        for (size_t r = 0; r < some; r++)
-            shares[r] *= unscale;
+        scale_shares(some, tokens, scores, filled, head, shares, sums);
         for (size_t h = 0; h < head_size; h += PANEL)
             head_tile(some, tokens, scores, filled, head->values + h * tokens, nothing,
                       &(struct finish){.factors = shares, .row_sums = sums, .column_sums = head->value_sums + h}, context + i * context_stride + h, context_stride,

@@ -200,11 +200,11 @@ INLINE float scale_and_sum(size_t columns, float *x, float scale)
     return sum_of_pairs(&chains);
 }
 
-static void scale_shares(size_t rows, size_t columns, float *x, size_t stride, float *shares, float *sums)
+static void scale_shares(size_t rows, size_t columns, float *x, size_t stride, const struct head *head, float *shares, float *sums)
 {
     for (size_t i = 0; i < rows; i++) {
         const float scale = share_scale(columns, shares[i]);
         sums[i] = scale_and_sum(columns, x + i * stride, scale);
-        shares[i] /= scale;
+        shares[i] /= scale * head->value_scale;
     }
 }

@@ -5,11 +5,6 @@
 /* Element (i, j) is tile[i * width + j]. */
 #define VECTORS (ROWS * WIDTH > LINEAR_ROWS * LINEAR_WIDTH ? ROWS * WIDTH : LINEAR_ROWS * LINEAR_WIDTH)
 
-#ifdef PAIRED
-#define AT_A_TIME 3 /* steps over k */
-#else
-#define AT_A_TIME 4
-#endif
 #include "ahead.h"
 
 /* The number at `at`, in all lanes. As an integer: for Zen 4 loads VPBROADCASTD and does no more, but VBROADCASTSS takes time of its adders, which pairs need. */
@@ -158,9 +153,10 @@ static void scale_head(size_t tokens, size_t head_size, const float *queries, co
     head->key_scale = head->value_scale = 1;
 }
 
-/* What the product needs of rows of exponentials x [rows, columns], of which `shares` are the inverse sums: they may be multiplied, shares by the inverse. */
-static void scale_shares(size_t rows, size_t columns, float *x, size_t stride, float *shares, float *sums)
+/* What the product needs of rows of exponentials x [rows, columns], of which `shares` are the inverse sums: they may be multiplied, and shares are divided by what they and
+ * values were multiplied with. */
+static void scale_shares(size_t rows, size_t columns, float *x, size_t stride, const struct head *head, float *shares, float *sums)
 {
-    (void)rows, (void)columns, (void)x, (void)stride, (void)shares, (void)sums;
+    (void)rows, (void)columns, (void)x, (void)stride, (void)head, (void)shares, (void)sums;
 }
 #endif

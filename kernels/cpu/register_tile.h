@@ -1,11 +1,6 @@
 /* Products in registers: a tile of ROWS rows and WIDTH vectors of columns over a packed panel, as product.h has it in f32. For a file that has defined what reduced_source.h
  * asks for, or attention_bf16.c. */
 
-#ifdef PAIRED
-#define AT_A_TIME 3 /* steps over groups */
-#else
-#define AT_A_TIME 4
-#endif
 #include "ahead.h"
 
 /* x: the group at `p` of row i. */
