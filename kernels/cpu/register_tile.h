@@ -17,14 +17,19 @@ INLINE void load_panel(const char *b, size_t p, sums panel[WIDTH])
         memcpy(&panel[j], b + (p * WIDTH + j) * sizeof panel[j], sizeof panel[j]);
 }
 
+/* Sums are added one after the other: the compiler would rather add products to one another first, and keep them all in memory meanwhile. */
+#define in_turn(sum) __asm__("" : "+v"(sum))
+
 INLINE void multiply_step(const size_t rows, const char *const *third, size_t stride, size_t p, const char *b, sums tile[ROWS][WIDTH])
 {
     sums panel[WIDTH];
     load_panel(b, p, panel);
     UNROLL for (size_t i = 0; i < rows; i++) {
         const integers every = every_lane(third, stride, i, p);
-        UNROLL for (size_t j = 0; j < WIDTH; j++)
+        UNROLL for (size_t j = 0; j < WIDTH; j++) {
             tile[i][j] = dot(tile[i][j], every, panel[j]);
+            in_turn(tile[i][j]);
+        }
     }
 }
 
@@ -37,8 +42,10 @@ INLINE void multiply_two(const size_t rows, const char *const *third, size_t str
     load_panel(b, p + 1, second);
     UNROLL for (size_t i = 0; i < rows; i++) {
         const integers x0 = every_lane(third, stride, i, p), x1 = every_lane(third, stride, i, p + 1);
-        UNROLL for (size_t j = 0; j < WIDTH; j++)
+        UNROLL for (size_t j = 0; j < WIDTH; j++) {
             tile[i][j] = dot_two(tile[i][j], x0, first[j], x1, second[j]);
+            in_turn(tile[i][j]);
+        }
     }
 }
 #endif
@@ -159,9 +166,13 @@ INLINE void product_rows(const size_t rows, size_t steps, const char *a, size_t 
 #undef EACH
         return;
     }
+    sums kept[ROWS][WIDTH]; /* a tile that were indexed by a loop would lie in memory from its beginning to its end */
+    UNROLL for (size_t i = 0; i < rows; i++)
+        UNROLL for (size_t j = 0; j < WIDTH; j++)
+            kept[i][j] = tile[i][j];
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < WIDTH; j++)
-            finish_vector(finish, i, j, result(finish, i, j, tile[i][j]));
+            finish_vector(finish, i, j, result(finish, i, j, kept[i][j]));
 }
 
 static __attribute__((noinline)) void product_tile(size_t rows, size_t steps, const char *a, size_t stride, const char *b, struct ahead ahead, const struct finish *finish)
