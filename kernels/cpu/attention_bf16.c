@@ -17,14 +17,7 @@ typedef vector sums;
 #define VALUE_BYTES 2
 #define dot(sum, x, weights) ((sums)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)(x), (__m512bh)(weights)))
 
-/* To the nearest bf16. */
-static inline void store_values(char *at, vector v)
-{
-    _mm256_storeu_si256((__m256i *)at, (__m256i)_mm512_cvtneps_pbh((__m512)v));
-}
-
 #include "vectors.h"
-#include "some_values.h"
 #include "register_tile.h"
 #include "transpose.h"
 
@@ -74,8 +67,8 @@ INLINE __m512i interleave(vector first, vector second)
     return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
 }
 
-/* The groups p .. p + 15 of a row of head_size numbers, zeros behind its end. */
-INLINE __m512i load_groups(const float *row, size_t head_size, size_t p)
+/* The groups p .. p + 15 of a row of head_size numbers times `scale`, zeros behind its end. */
+INLINE __m512i load_groups(const float *row, size_t head_size, size_t p, float scale)
 {
     const size_t first = p * GROUP, left = head_size > first ? head_size - first : 0;
     vector low, high;
@@ -86,7 +79,7 @@ INLINE __m512i load_groups(const float *row, size_t head_size, size_t p)
         low = left >= LANES ? load(row + first) : load_some(row + first, left);
         high = left > LANES ? load_some(row + first + LANES, left - LANES) : all(0);
     }
-    return (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+    return (__m512i)_mm512_cvtne2ps_pbh((__m512)(high * all(scale)), (__m512)(low * all(scale)));
 }
 
 static void pack_keys(const struct attention_room *room, size_t tokens, size_t head_size, const float *keys, size_t stride)
@@ -95,7 +88,7 @@ static void pack_keys(const struct attention_room *room, size_t tokens, size_t h
         for (size_t p = 0; p < room->head_steps; p += LANES) {
             __m512i groups[LANES];
             for (size_t i = 0; i < LANES; i++)
-                groups[i] = t + i < tokens ? load_groups(keys + (t + i) * stride, head_size, p) : _mm512_setzero_si512();
+                groups[i] = t + i < tokens ? load_groups(keys + (t + i) * stride, head_size, p, 1) : _mm512_setzero_si512();
             transpose(groups);
             char *at = room->keys + (t / PANEL * PANEL * room->head_steps + p * PANEL + t % PANEL) * STEP_BYTES;
             for (size_t i = 0; i < LANES && p + i < room->head_steps; i++)
@@ -122,62 +115,65 @@ static void pack_values(const struct attention_room *room, size_t tokens, size_t
 static void pack_queries(const struct attention_room *room, size_t rows, size_t head_size, const float *queries, size_t stride, float scale)
 {
     for (size_t i = 0; i < rows; i++)
-        for (size_t p = 0; p < head_size; p += LANES) {
-            const vector part = head_size - p < LANES ? load_some(queries + i * stride + p, head_size - p) : load(queries + i * stride + p);
-            char *at = room->queries + i * room->query_stride + p * VALUE_BYTES;
-            if (head_size - p < LANES)
-                store_some_values(at, part * all(scale), head_size - p);
-            else
-                store_values(at, part * all(scale));
-        }
+        for (size_t p = 0; p < room->head_steps; p += LANES)
+            _mm512_storeu_si512(room->queries + i * room->query_stride + p * STEP_BYTES, load_groups(queries + i * stride, head_size, p, scale));
 }
 
-/* 2^x for x <= 0, with a relative error of 8e-5: a twentieth of what rounding it to bf16 costs. 2^-126 below -126. */
-INLINE vector power_of_two(vector x)
+/* 2^(x - most) for x <= most, with a relative error of 7.5e-5: a twentieth of what rounding it to bf16 costs. 2^-126 where it is less. In units of 2^-23 as an integer, an exponent
+ * has its whole part where a float has it, and the rest is the fraction of a number 1 .. 2: few instructions, and those spread over an AMD processor's pipes. */
+INLINE vector power_of_two(vector x, vector most)
 {
-    const vector shift = all(12582912.0f); /* 1.5 * 2^23: added, it rounds to a whole number that stands in the low bits */
-    x = vector_larger(x, all(-126));
-    const vector whole = x + shift, rest = x - (whole - shift);
-    const vector polynomial = fused(fused(fused(all(0.055169128f), rest, all(0.24260627f)), rest, all(0.69326097f)), rest, all(0.9999284f));
-    return (vector)((integers)polynomial + ((integers)whole << 23));
+    const vector unit = all(8388608); /* 2^23 */
+    const __m512i scaled = _mm512_cvtps_epi32((__m512)fused(x, unit, -most * unit)); /* -2^31 where it is less than that */
+    const integers exponent = (integers)_mm512_max_epi32(scaled, _mm512_set1_epi32(-126 * 0x800000));
+    const vector fraction = (vector)((exponent & 0x7fffff) | 0x3f800000);
+    const vector polynomial = fused(fused(fused(all(0.07802452f), fraction, all(-0.0080064125f)), fraction, all(0.4777728f)), fraction, all(0.4521343f));
+    return (vector)((integers)polynomial + (exponent & -0x800000));
 }
 
 #define LOG2_E 1.44269504f
 
-/* The largest of a row's scores, its bias added. Behind the row's end stand zeros, `hide` is added there. */
-INLINE vector largest_scores(float *scores, size_t columns, vector hide, const float *bias)
+/* The largest of a row's scores, its bias added where there is one. Behind the row's end, up to a whole panel, stand zeros; `hidden` [PANEL] is added to the last panel. */
+INLINE vector largest_scores(const int biased, float *scores, size_t columns, const float *hidden, const float *bias)
 {
-    const size_t last = (columns - 1) / LANES * LANES;
-    if (bias) {
-        for (size_t j = 0; j < last; j += LANES)
-            store(scores + j, fused(load(bias + j), all(LOG2_E), load(scores + j)));
-        store(scores + last, fused(load_some(bias + last, columns - last), all(LOG2_E), load(scores + last)));
+    const size_t last = (columns - 1) / PANEL * PANEL;
+    vector most = all(-FLT_MAX);
+    for (size_t j = 0; j < last; j += LANES) {
+        vector v = load(scores + j);
+        if (biased)
+            store(scores + j, v = fused(load(bias + j), all(LOG2_E), v));
+        most = vector_larger(most, v);
     }
-    vector most = load(scores + last) + hide;
-    store(scores + last, most);
-    for (size_t j = 0; j < last; j += LANES)
-        most = vector_larger(most, load(scores + j));
+    for (size_t j = last; j < last + PANEL; j += LANES) {
+        const size_t left = columns > j ? columns - j : 0;
+        vector v = load(scores + j) + load(hidden + j - last);
+        if (biased && left)
+            v = fused(left < LANES ? load_some(bias + j, left) : load(bias + j), all(LOG2_E), v);
+        store(scores + j, v);
+        most = vector_larger(most, v);
+    }
     return most;
 }
 
 /* A row of scores to 2^(score - largest), as an operand; sums of them are returned. */
 INLINE vector exponentials(const float *scores, size_t columns, float largest, char *shares)
 {
-    vector sum = all(0);
-    for (size_t j = 0; j < columns; j += LANES) {
-        const vector e = power_of_two(load(scores + j) - all(largest));
-        store_values(shares + j * VALUE_BYTES, e);
-        sum += e;
+    vector sum[PANEL / LANES] = {{0}};
+    for (size_t j = 0; j < columns; j += PANEL) {
+        const vector first = power_of_two(load(scores + j), all(largest)), second = power_of_two(load(scores + j + LANES), all(largest));
+        _mm512_storeu_si512(shares + j * VALUE_BYTES, (__m512i)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first));
+        sum[0] += first;
+        sum[1] += second;
     }
-    return sum;
+    return sum[0] + sum[1];
 }
 
 /* softmax, but for the division: shares [rows] are what the rows are to be multiplied with. In steps over all rows, because each waits long for its result. */
-static void soften(const struct attention_room *room, size_t rows, size_t columns, vector hide, const float *bias, float shares[ROWS])
+static void soften(const struct attention_room *room, size_t rows, size_t columns, const float *hidden, const float *bias, float shares[ROWS])
 {
     vector part[ROWS];
     for (size_t r = 0; r < rows; r++)
-        part[r] = largest_scores(room->scores + r * room->filled, columns, hide, bias ? bias - r : NULL);
+        part[r] = bias ? largest_scores(1, room->scores + r * room->filled, columns, hidden, bias - r) : largest_scores(0, room->scores + r * room->filled, columns, hidden, NULL);
     for (size_t r = 0; r < rows; r++)
         shares[r] = vector_largest(part[r]);
     for (size_t r = 0; r < rows; r++)
@@ -191,8 +187,8 @@ static void attention_head(const struct attention *text, const struct attention_
 {
     const float scale = LOG2_E / sqrtf((float)text->head_size);
     const struct ahead nothing = {room->keys, 0};
-    float hidden[LANES] = {0};
-    for (size_t j = (text->tokens - 1) % LANES + 1; j < LANES; j++)
+    float hidden[PANEL] = {0};
+    for (size_t j = (text->tokens - 1) % PANEL + 1; j < PANEL; j++)
         hidden[j] = -FLT_MAX / 4;
     for (size_t i = 0; i < text->queries; i += ROWS) {
         const size_t rows = text->queries - i < ROWS ? text->queries - i : ROWS;
@@ -203,7 +199,7 @@ static void attention_head(const struct attention *text, const struct attention_
             finish.y = room->scores + t;
             product_tile(rows, room->head_steps, room->queries, room->query_stride, room->keys + t * room->head_steps * STEP_BYTES, nothing, &finish);
         }
-        soften(room, rows, text->tokens, load(hidden), bias ? bias - i : NULL, shares);
+        soften(room, rows, text->tokens, hidden, bias ? bias - i : NULL, shares);
         finish.scale = shares;
         finish.y_stride = context_stride;
         for (size_t h = 0; h < text->head_size; h += PANEL) {
@@ -218,8 +214,6 @@ static void attention(const struct attention *text, const float *qkv, size_t qkv
 {
     const struct attention_room room = attention_room(text->tokens, text->head_size, scratch);
     const size_t width = text->heads * text->head_size;
-    for (size_t i = 0; i < ROWS && text->head_size % GROUP; i++) /* the odd place behind a query */
-        memset(room.queries + i * room.query_stride, 0, room.query_stride);
     for (size_t head = 0; head < text->heads; head++) {
         const float *part = qkv + head * text->head_size;
         const float *bias = text->bias ? text->bias + head * (2 * text->reach - 1) + text->reach - 1 - text->query : NULL;

@@ -9,6 +9,8 @@ typedef int32_t integers __attribute__((vector_size(64)));
 #define to_floats(sum) ((vector)_mm512_cvtepi32_ps((__m512i)(sum)))
 #define vector_larger(a, b) ((vector)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define vector_smaller(a, b) ((vector)_mm512_min_ps((__m512)(a), (__m512)(b)))
+#define integers_smaller(a, b) ((integers)_mm512_min_epi32((__m512i)(a), (__m512i)(b)))
+#define look_up(table, numbers) ((vector)_mm512_permutex2var_ps(_mm512_loadu_ps(table), (__m512i)(numbers), _mm512_loadu_ps((table) + LANES)))
 #define vector_sum(a) _mm512_reduce_add_ps((__m512)(a))
 #define vector_largest(a) _mm512_reduce_max_ps((__m512)(a))
 #define swap_halves(v) ((vector)_mm512_shuffle_f32x4((__m512)(v), (__m512)(v), 0x4e))

@@ -107,23 +107,27 @@ INLINE void convert_row(size_t width, const float *x, struct steps steps, const 
 #elif defined DIGITS
 #include "digit_rows.h"
 #else /* INT16 */
-#include "some_values.h"
-
 #ifdef PAIRED
 /* The sum over whole triples of groups of the products of the first two, modulo 2^32. */
 static int32_t pair_sum(size_t steps, const char *values)
 {
     static const int32_t thirds[LANES + 2] = {[0] = -1, [3] = -1, [6] = -1, [9] = -1, [12] = -1, [15] = -1};
-    integers sum = {0}, here, next, wanted;
+    const size_t end = steps / AT_A_TIME * AT_A_TIME;
+    integers sum = {0}, first[AT_A_TIME];
+    UNROLL for (size_t i = 0; i < AT_A_TIME; i++) /* which lanes begin a triple, in vectors i, i + 3 and so on of a row */
+        memcpy(&first[i], thirds + i, sizeof first[i]);
     size_t p = 0;
-    for (; p + LANES < steps / AT_A_TIME * AT_A_TIME; p += LANES) {
-        memcpy(&here, values + p * STEP_BYTES, sizeof here);
-        memcpy(&next, values + (p + 1) * STEP_BYTES, sizeof next);
-        memcpy(&wanted, thirds + p % AT_A_TIME, sizeof wanted);
-        sum = dot(sum, here & wanted, next);
+    for (; p + LANES * AT_A_TIME <= end; p += LANES * AT_A_TIME) {
+        integers v[AT_A_TIME + 1] = {{0}};
+        UNROLL for (size_t i = 0; i < AT_A_TIME; i++) {
+            memcpy(&v[i], values + (p + i * LANES) * STEP_BYTES, sizeof v[i]);
+            in_register(v[i]);
+        }
+        UNROLL for (size_t i = 0; i < AT_A_TIME; i++)
+            sum = dot(sum, v[i] & first[i], shifted(v[i], v[i + 1]));
     }
     uint32_t rest = 0;
-    for (p = (p + AT_A_TIME - 1) / AT_A_TIME * AT_A_TIME; p + AT_A_TIME <= steps; p += AT_A_TIME) {
+    for (; p < end; p += AT_A_TIME) {
         int16_t v[2 * GROUP];
         memcpy(v, values + p * STEP_BYTES, sizeof v);
         for (size_t i = 0; i < GROUP; i++)
@@ -141,19 +145,32 @@ static int32_t pair_sum(size_t steps, const char *values)
 #endif
 
 /* The largest size of a row's numbers, and the sum of their squares. In several chains, because one alone would wait for every one. */
+enum { CHAINS = 4 };
+struct sizes { vector most[CHAINS], squares[CHAINS]; };
+
+INLINE void add_sizes(struct sizes *sizes, const float *x)
+{
+    UNROLL for (size_t i = 0; i < CHAINS; i++) {
+        vector v = load(x + i * LANES);
+        in_register(v);
+        sizes->most[i] = vector_larger(sizes->most[i], (vector)((integers)v & INT32_MAX));
+        sizes->squares[i] = fused(v, v, sizes->squares[i]);
+    }
+}
+
 INLINE void find_largest(size_t width, const float *x, float *largest, float *squares)
 {
-    enum { CHAINS = 4 };
-    vector most[CHAINS] = {{0}}, sum[CHAINS] = {{0}};
-    for (size_t j = 0; j < width; j += CHAINS * LANES)
-        UNROLL for (size_t i = 0; i < CHAINS; i++) {
-            const size_t at = j + i * LANES, left = width > at ? width - at : 0;
-            const vector v = left >= LANES ? load(x + at) : load_some(x + at, left);
-            most[i] = vector_larger(most[i], (vector)((integers)v & INT32_MAX));
-            sum[i] = fused(v, v, sum[i]);
-        }
-    *largest = vector_largest(vector_larger(vector_larger(most[0], most[1]), vector_larger(most[2], most[3])));
-    *squares = vector_sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
+    struct sizes sizes = {{{0}}, {{0}}};
+    size_t j = 0;
+    for (; j + CHAINS * LANES <= width; j += CHAINS * LANES)
+        add_sizes(&sizes, x + j);
+    if (j < width) {
+        float rest[CHAINS * LANES] = {0};
+        memcpy(rest, x + j, (width - j) * sizeof *rest);
+        add_sizes(&sizes, rest);
+    }
+    *largest = vector_largest(vector_larger(vector_larger(sizes.most[0], sizes.most[1]), vector_larger(sizes.most[2], sizes.most[3])));
+    *squares = vector_sum((sizes.squares[0] + sizes.squares[1]) + (sizes.squares[2] + sizes.squares[3]));
 }
 
 /* A row to whole numbers of at most MOST whose vector is at most LENGTH long. Two such of one row have a sum of at most 2^15, so a pair's sums fit; and the product of two
@@ -172,10 +189,15 @@ INLINE void convert_row(size_t width, const float *x, struct steps steps, const 
 {
     char *values = row_values(into, row);
     size_t j = 0;
-    for (; j + LANES <= width; j += LANES)
-        store_values(values + value_at(j), load(x + j) * all(steps.factor));
-    if (j < width)
-        store_some_values(values + value_at(j), load_some(x + j, width - j) * all(steps.factor), width - j);
+    for (; j + 2 * LANES <= width; j += 2 * LANES)
+        store_two(values + value_at(j), load(x + j), load(x + j + LANES), steps.factor);
+    if (j < width) {
+        float rest[2 * LANES] = {0};
+        char bytes[2 * LANES * VALUE_BYTES];
+        memcpy(rest, x + j, (width - j) * sizeof *rest);
+        store_two(bytes, load(rest), load(rest + LANES), steps.factor);
+        memcpy(values + value_at(j), bytes, (width - j) * VALUE_BYTES);
+    }
     into->pair_sums[row] = pair_sum((width + GROUP - 1) / GROUP, values);
 }
 #endif

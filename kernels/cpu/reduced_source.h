@@ -8,9 +8,11 @@
  *   dot_two(sum, x0, weights0, x1, weights1)   int8, where products are added in 16 bits first: two groups' at a time, the first two of each and the last two
  *   fused(a, b, c)                         a * b + c, rounded once
  *   to_floats(sums), vector_larger(a, b), vector_smaller(a, b), vector_sum(a), vector_largest(a)
- *   added(x, weights), integers_sum(v)     PAIRED: their sum, value by value; a vector's sum, modulo 2^32
- *   store_values(at, v)                    int16: LANES values of an operand, from whole numbers held in floats
+ *   dot_three(sums, x, first, second, single), shifted(a, b), integers_sum(v)   PAIRED: three groups' multiply-adds for a row of the tile; a[1 ..] and then b[0]; a vector's sum,
+ *                                          modulo 2^32
+ *   store_two(at, first, second, factor)   int16: the values of an operand, 2 * LANES, two vectors times `factor`, to the nearest whole number
  *   store_bytes(at, v)                     int8: the values of four vectors, to the nearest of 0 .. 255
+ *   look_up(table, numbers), integers_smaller(a, b)   if there are: numbers table[0 .. 2 * LANES - 1] by the low bits of integers; the smaller of two
  *   swap_halves(v), swap_quarters(v)       int8: a vector's halves change places; the quarters in each half do */
 #include <math.h>
 #include <stdint.h>
@@ -42,17 +44,7 @@
 #if defined DIGITS && DIGITS == 3
 #include "f32_functions.h"
 #else
-/* gelu(x) = x Phi(x), with an error of 3.4e-5: a hundredth of what the rounding behind it costs. Phi(u) = 1/2 + u P(u^2), P a minimax fit on |u| <= 4.5. */
-INLINE vector gelu(vector x)
-{
-    static const float coefficients[] = {0.15690212f, -0.077171914f, 0.054818507f, -0.040556382f, 0.02763006f, -0.016742198f, 0.012206629f, -0.0093300417f, 0.0033552085f};
-    const vector held = vector_larger(x, all(-4.5f)), u = vector_smaller(held, all(4.5f));
-    const vector t = fused(u * u, all(2 / (4.5f * 4.5f)), all(-1));
-    vector polynomial = all(coefficients[8]);
-    UNROLL for (int i = 7; i >= 0; i--)
-        polynomial = fused(polynomial, t, all(coefficients[i]));
-    return held * fused(u, polynomial, all(0.5f));
-}
+#include "reduced_gelu.h"
 #endif
 
 #ifdef DIGITS

@@ -17,9 +17,7 @@ INLINE void load_panel(const char *b, size_t p, sums panel[WIDTH])
         memcpy(&panel[j], b + (p * WIDTH + j) * sizeof panel[j], sizeof panel[j]);
 }
 
-/* Sums are added one after the other: the compiler would rather add products to one another first, and keep them all in memory meanwhile. */
-#define in_turn(sum) __asm__("" : "+v"(sum))
-
+/* in_register: sums are added one after the other. The compiler would rather add products to one another first, and keep them all in memory meanwhile. */
 INLINE void multiply_step(const size_t rows, const char *const *third, size_t stride, size_t p, const char *b, sums tile[ROWS][WIDTH])
 {
     sums panel[WIDTH];
@@ -28,7 +26,7 @@ INLINE void multiply_step(const size_t rows, const char *const *third, size_t st
         const integers every = every_lane(third, stride, i, p);
         UNROLL for (size_t j = 0; j < WIDTH; j++) {
             tile[i][j] = dot(tile[i][j], every, panel[j]);
-            in_turn(tile[i][j]);
+            in_register(tile[i][j]);
         }
     }
 }
@@ -44,7 +42,7 @@ INLINE void multiply_two(const size_t rows, const char *const *third, size_t str
         const integers x0 = every_lane(third, stride, i, p), x1 = every_lane(third, stride, i, p + 1);
         UNROLL for (size_t j = 0; j < WIDTH; j++) {
             tile[i][j] = dot_two(tile[i][j], x0, first[j], x1, second[j]);
-            in_turn(tile[i][j]);
+            in_register(tile[i][j]);
         }
     }
 }
@@ -60,13 +58,8 @@ INLINE void multiply_pairs(const size_t rows, const char *const *third, size_t s
     load_panel(b, p, first);
     load_panel(b, p + 1, second);
     load_panel(b, p + 2, single);
-    UNROLL for (size_t i = 0; i < rows; i++) {
-        const integers x0 = every_lane(third, stride, i, p), x1 = every_lane(third, stride, i, p + 1), x2 = every_lane(third, stride, i, p + 2);
-        UNROLL for (size_t j = 0; j < WIDTH; j++) {
-            tile[i][j] = dot(tile[i][j], added(x0, second[j]), added(x1, first[j]));
-            tile[i][j] = dot(tile[i][j], x2, single[j]);
-        }
-    }
+    UNROLL for (size_t i = 0; i < rows; i++)
+        dot_three(tile[i], third[i / 3] + i % 3 * stride + p * STEP_BYTES, first, second, single);
 }
 #endif
 
@@ -105,18 +98,38 @@ struct finish {
     size_t y_stride, columns;
 };
 
-/* The layer's result for row i, columns j * LANES on. */
-INLINE vector result(const struct finish *finish, size_t i, size_t j, sums sum)
+/* What of `finish` is the panel's, read once: a result that is stored might overwrite it, for all that the compiler knows. */
+struct outputs { vector bias[WIDTH], weight_scale[WIDTH], weight_sums[WIDTH]; };
+
+INLINE void load_outputs(const struct finish *finish, struct outputs *outputs)
 {
+#ifdef BF16
+    (void)finish, (void)outputs;
+#else
+    UNROLL for (size_t j = 0; j < WIDTH; j++) {
+        outputs->bias[j] = load(finish->bias + j * LANES);
+        outputs->weight_scale[j] = load(finish->weight_scale + j * LANES);
 #ifdef INT8
-    const vector beside = fused(all(finish->zero[i]), load(finish->weight_sums + j * LANES), load(finish->bias + j * LANES));
-    return fused(to_floats(sum) * load(finish->weight_scale + j * LANES), all(finish->scale[i]), beside);
-#elif defined INT16
-    return fused(to_floats(sum) * load(finish->weight_scale + j * LANES), all(finish->scale[i]), load(finish->bias + j * LANES));
-#else /* attention's */
-    (void)j;
-    return finish->scale ? sum * all(finish->scale[i]) : sum;
+        outputs->weight_sums[j] = load(finish->weight_sums + j * LANES);
 #endif
+    }
+#endif
+}
+
+/* The layer's results for row i. */
+INLINE void results(const struct finish *finish, const struct outputs *outputs, size_t i, const sums row[WIDTH], vector y[WIDTH])
+{
+    UNROLL for (size_t j = 0; j < WIDTH; j++) {
+#ifdef INT8
+        const vector beside = fused(all(finish->zero[i]), outputs->weight_sums[j], outputs->bias[j]);
+        y[j] = fused(to_floats(row[j]) * outputs->weight_scale[j], all(finish->scale[i]), beside);
+#elif defined INT16
+        y[j] = fused(to_floats(row[j]) * outputs->weight_scale[j], all(finish->scale[i]), outputs->bias[j]);
+#else /* attention's */
+        (void)outputs;
+        y[j] = finish->scale ? row[j] * all(finish->scale[i]) : row[j];
+#endif
+    }
 }
 
 INLINE void finish_vector(const struct finish *finish, size_t i, size_t j, vector v)
@@ -133,9 +146,18 @@ INLINE void finish_vector(const struct finish *finish, size_t i, size_t j, vecto
         store_some(at, finish->then == TILE_ADD ? load_some(at, count) + v : v, count);
 }
 
+INLINE void finish_row(const struct finish *finish, const struct outputs *outputs, size_t i, const sums row[WIDTH])
+{
+    vector y[WIDTH];
+    results(finish, outputs, i, row, y);
+    UNROLL for (size_t j = 0; j < WIDTH; j++)
+        finish_vector(finish, i, j, y[j]);
+}
+
 INLINE void product_rows(const size_t rows, size_t steps, const char *a, size_t stride, const char *b, struct ahead ahead, const struct finish *finish)
 {
     sums tile[ROWS][WIDTH];
+    struct outputs outputs;
     UNROLL for (size_t i = 0; i < rows; i++)
         UNROLL for (size_t j = 0; j < WIDTH; j++) {
             tile[i][j] = (sums){0};
@@ -145,6 +167,7 @@ INLINE void product_rows(const size_t rows, size_t steps, const char *a, size_t 
 #endif
         }
     multiply(rows, steps, a, stride, b, ahead, tile);
+    load_outputs(finish, &outputs);
     if (finish->columns == PANEL) { /* the same, with what is known at compile time */
         struct finish whole = *finish;
         whole.columns = PANEL;
@@ -152,8 +175,7 @@ INLINE void product_rows(const size_t rows, size_t steps, const char *a, size_t 
     case what: \
         whole.then = what; \
         UNROLL for (size_t i = 0; i < rows; i++) \
-            UNROLL for (size_t j = 0; j < WIDTH; j++) \
-                finish_vector(&whole, i, j, result(&whole, i, j, tile[i][j])); \
+            finish_row(&whole, &outputs, i, tile[i]); \
         break;
         switch (finish->then) {
             EACH(TILE_STORE)
@@ -171,8 +193,7 @@ INLINE void product_rows(const size_t rows, size_t steps, const char *a, size_t 
         UNROLL for (size_t j = 0; j < WIDTH; j++)
             kept[i][j] = tile[i][j];
     for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < WIDTH; j++)
-            finish_vector(finish, i, j, result(finish, i, j, kept[i][j]));
+        finish_row(finish, &outputs, i, kept[i]);
 }
 
 static __attribute__((noinline)) void product_tile(size_t rows, size_t steps, const char *a, size_t stride, const char *b, struct ahead ahead, const struct finish *finish)

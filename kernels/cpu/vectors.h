@@ -9,6 +9,9 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
+/* Here the vector v stands in a register: it is computed before what follows, and read from memory once. */
+#define in_register(v) __asm__("" : "+v"(v))
+
 /* Numbers of rows that a tile may have, each a constant in the code for it: CASE(1, …), CASE(2, …) and so on. */
 #define EACH_ROWS(CASE, ...) \
     CASE(1, __VA_ARGS__) CASE(2, __VA_ARGS__) CASE(3, __VA_ARGS__) CASE(4, __VA_ARGS__) CASE(5, __VA_ARGS__) CASE(6, __VA_ARGS__) CASE(7, __VA_ARGS__) \
