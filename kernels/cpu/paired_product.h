@@ -14,7 +14,9 @@
  * multiply-adds in attention. With exponentials left as they are it was 6.6e-8, and four times as large where attention is even over 512 tokens.
  * Included by kernels_source.h. */
 
-_Static_assert(LANES == 16, "pair_sum counts in lanes; with AVX2's 16 registers of half the width, products by pairs were slower than others");
+#include "paired_step.h"
+
+_Static_assert(LANES == 16 && LINEAR_WIDTH == 2, "pair_sum counts in lanes; with AVX2's 16 registers of half the width, products by pairs were slower than others");
 
 #define shifted(u, v) __builtin_shufflevector(u, v, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)
 
@@ -73,27 +75,34 @@ static float pair_scale(float mean)
     return ldexpf(1, -2 - (exponent < -60 ? -60 : exponent > 60 ? 60 : exponent));
 }
 
-/* sum += a b, in the register where the sum is: clang would rather overwrite a factor and move the tile about. */
-INLINE void multiply_add(vector *sum, vector a, vector b)
+INLINE void load_panel_row(const float *b, size_t p, vector row[LINEAR_WIDTH])
 {
-    __asm__("vfmadd231ps %2, %1, %0" : "+v"(*sum) : "v"(a), "v"(b));
+    UNROLL for (size_t j = 0; j < LINEAR_WIDTH; j++)
+        row[j] = load(b + (p * LINEAR_WIDTH + j) * LANES);
 }
 
-/* One step over `steps` k, three or two, for every element of the tile; rows as in multiply_step. */
-INLINE void multiply_pair(const size_t rows, const size_t width, const size_t steps, const char *const *third, size_t stride, size_t p, const float *b, vector tile[VECTORS])
+/* One step over three k for every element of the tile; rows as in multiply_step. */
+INLINE void multiply_three(const size_t rows, const char *const *third, size_t stride, size_t p, const float *b, vector tile[VECTORS])
 {
-    vector panel[3][LINEAR_WIDTH];
-    UNROLL for (size_t q = 0; q < steps; q++)
-        UNROLL for (size_t j = 0; j < width; j++)
-            panel[q][j] = load(b + ((p + q) * width + j) * LANES);
+    vector first[LINEAR_WIDTH], second[LINEAR_WIDTH], single[LINEAR_WIDTH];
+    load_panel_row(b, p, first);
+    load_panel_row(b, p + 1, second);
+    load_panel_row(b, p + 2, single);
+    UNROLL for (size_t i = 0; i < rows; i++)
+        PAIRED_STEP("vaddps", "vfmadd231ps", tile + i * LINEAR_WIDTH, third[i / 3] + i % 3 * stride + p * sizeof *b, first, second, single);
+}
+
+/* One over two. */
+INLINE void multiply_pair(const size_t rows, const char *const *third, size_t stride, size_t p, const float *b, vector tile[VECTORS])
+{
+    vector first[LINEAR_WIDTH], second[LINEAR_WIDTH];
+    load_panel_row(b, p, first);
+    load_panel_row(b, p + 1, second);
     UNROLL for (size_t i = 0; i < rows; i++) {
         const char *at = third[i / 3] + i % 3 * stride + p * sizeof *b;
-        const vector x0 = broadcast(at), x1 = broadcast(at + sizeof *b), x2 = steps == 3 ? broadcast(at + 2 * sizeof *b) : all(0);
-        UNROLL for (size_t j = 0; j < width; j++) {
-            multiply_add(&tile[i * width + j], x0 + panel[1][j], x1 + panel[0][j]);
-            if (steps == 3)
-                multiply_add(&tile[i * width + j], x2, panel[2][j]);
-        }
+        const vector x0 = broadcast(at), x1 = broadcast(at + sizeof *b);
+        UNROLL for (size_t j = 0; j < LINEAR_WIDTH; j++)
+            tile[i * LINEAR_WIDTH + j] += (x0 + second[j]) * (x1 + first[j]);
     }
 }
 
@@ -111,10 +120,10 @@ INLINE void paired_rows(const size_t rows, const size_t width, size_t k, const f
     size_t p = 0;
     for (; p + AT_A_TIME <= k; p += AT_A_TIME) {
         fetch_ahead(&ahead);
-        multiply_pair(rows, width, AT_A_TIME, third, stride, p, b, tile);
+        multiply_three(rows, third, stride, p, b, tile);
     }
     if (p + 2 <= k) {
-        multiply_pair(rows, width, 2, third, stride, p, b, tile);
+        multiply_pair(rows, third, stride, p, b, tile);
         p += 2;
     }
     if (p < k)

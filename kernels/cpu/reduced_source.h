@@ -8,8 +8,7 @@
  *   dot_two(sum, x0, weights0, x1, weights1)   int8, where products are added in 16 bits first: two groups' at a time, the first two of each and the last two
  *   fused(a, b, c)                         a * b + c, rounded once
  *   to_floats(sums), vector_larger(a, b), vector_smaller(a, b), vector_sum(a), vector_largest(a)
- *   dot_three(sums, x, first, second, single), shifted(a, b), integers_sum(v)   PAIRED: three groups' multiply-adds for a row of the tile; a[1 ..] and then b[0]; a vector's sum,
- *                                          modulo 2^32
+ *   paired_step(sums, x, first, second, single), shifted(a, b), integers_sum(v)   PAIRED: see paired_step.h; a[1 ..] and then b[0]; a vector's sum, modulo 2^32
  *   store_two(at, first, second, factor)   int16: the values of an operand, 2 * LANES, two vectors times `factor`, to the nearest whole number
  *   store_bytes(at, v)                     int8: the values of four vectors, to the nearest of 0 .. 255
  *   look_up(table, numbers), integers_smaller(a, b)   if there are: numbers table[0 .. 2 * LANES - 1] by the low bits of integers; the smaller of two

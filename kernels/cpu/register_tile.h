@@ -49,6 +49,8 @@ INLINE void multiply_two(const size_t rows, const char *const *third, size_t str
 #endif
 
 #ifdef PAIRED
+#include "paired_step.h"
+
 /* Where a processor adds beside its multipliers: of three groups, two are multiplied as a pair, one as usual, as paired_product.h explains,
  *   x0 w0 + x1 w1 = (x0 + w1) (x1 + w0) - x0 x1 - w0 w1,
  * here with x0, x1, w0, w1 groups. Integers lose nothing by it: sums pass 2^31 on the way and come back. */
@@ -59,7 +61,7 @@ INLINE void multiply_pairs(const size_t rows, const char *const *third, size_t s
     load_panel(b, p + 1, second);
     load_panel(b, p + 2, single);
     UNROLL for (size_t i = 0; i < rows; i++)
-        dot_three(tile[i], third[i / 3] + i % 3 * stride + p * STEP_BYTES, first, second, single);
+        paired_step(tile[i], third[i / 3] + i % 3 * stride + p * STEP_BYTES, first, second, single);
 }
 #endif
 
