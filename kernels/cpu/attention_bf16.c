@@ -190,8 +190,9 @@ static void attention_head(const struct attention *text, const struct attention_
     float hidden[PANEL] = {0};
     for (size_t j = (text->tokens - 1) % PANEL + 1; j < PANEL; j++)
         hidden[j] = -FLT_MAX / 4;
-    for (size_t i = 0; i < text->queries; i += ROWS) {
-        const size_t rows = text->queries - i < ROWS ? text->queries - i : ROWS;
+    const size_t tiles = tiles_of(text->queries, ROWS);
+    for (size_t tile = 0; tile < tiles; tile++) {
+        const size_t i = text->queries * tile / tiles, rows = text->queries * (tile + 1) / tiles - i;
         struct finish finish = {.then = TILE_STORE, .y_stride = room->filled, .columns = PANEL};
         float shares[ROWS];
         pack_queries(room, rows, text->head_size, queries + i * stride, stride, scale);

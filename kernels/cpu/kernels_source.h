@@ -58,12 +58,6 @@ static void pack(const struct linear *layer, const float *weights, size_t stride
     }
 }
 
-/* Rows are shared out evenly among as few tiles as hold them: a small last tile would take longer than its rows are worth. */
-static size_t tiles_of(size_t rows, size_t most)
-{
-    return (rows + most - 1) / most;
-}
-
 /* `sums` [rows]: as row_sums noted them of x. */
 static void linear_rows(const struct linear *layer, enum linear_then then, size_t rows, const float *x, size_t x_stride, const float *sums, float *y, size_t y_stride)
 {

@@ -17,6 +17,12 @@
     CASE(1, __VA_ARGS__) CASE(2, __VA_ARGS__) CASE(3, __VA_ARGS__) CASE(4, __VA_ARGS__) CASE(5, __VA_ARGS__) CASE(6, __VA_ARGS__) CASE(7, __VA_ARGS__) \
     CASE(8, __VA_ARGS__) CASE(9, __VA_ARGS__) CASE(10, __VA_ARGS__) CASE(11, __VA_ARGS__) CASE(12, __VA_ARGS__) CASE(13, __VA_ARGS__) CASE(14, __VA_ARGS__)
 
+/* Rows are shared out evenly among as few tiles as hold them: a small last tile would take longer than its rows are worth. */
+INLINE size_t tiles_of(size_t rows, size_t most)
+{
+    return (rows + most - 1) / most;
+}
+
 INLINE vector load(const float *at)
 {
     vector v;
