@@ -102,7 +102,7 @@ INLINE void multiply_pair(const size_t rows, const char *const *third, size_t st
         const char *at = third[i / 3] + i % 3 * stride + p * sizeof *b;
         const vector x0 = broadcast(at), x1 = broadcast(at + sizeof *b);
         UNROLL for (size_t j = 0; j < LINEAR_WIDTH; j++)
-            tile[i * LINEAR_WIDTH + j] += (x0 + second[j]) * (x1 + first[j]);
+            tile[i * LINEAR_WIDTH + j] = fused(x0 + second[j], x1 + first[j], tile[i * LINEAR_WIDTH + j]);
     }
 }
 
