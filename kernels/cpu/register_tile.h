@@ -17,7 +17,8 @@ INLINE void load_panel(const char *b, size_t p, sums panel[WIDTH])
         memcpy(&panel[j], b + (p * WIDTH + j) * sizeof panel[j], sizeof panel[j]);
 }
 
-/* in_register: sums are added one after the other. The compiler would rather add products to one another first, and keep them all in memory meanwhile. */
+/* One step for every element of the tile. Sums are added in turn (in_register): the compiler would rather add several steps' products to one another first, and keep them all in
+ * memory meanwhile. */
 INLINE void multiply_step(const size_t rows, const char *const *third, size_t stride, size_t p, const char *b, sums tile[ROWS][WIDTH])
 {
     sums panel[WIDTH];
