@@ -11,6 +11,7 @@ typedef int32_t integers __attribute__((vector_size(64)));
 #define vector_smaller(a, b) ((vector)_mm512_min_ps((__m512)(a), (__m512)(b)))
 #define integers_smaller(a, b) ((integers)_mm512_min_epi32((__m512i)(a), (__m512i)(b)))
 #define look_up(table, numbers) ((vector)_mm512_permutex2var_ps(_mm512_loadu_ps(table), (__m512i)(numbers), _mm512_loadu_ps((table) + LANES)))
+#define shifted(a, b) __builtin_shufflevector(a, b, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16) /* a[1 ..] and then b[0] */
 #define vector_sum(a) _mm512_reduce_add_ps((__m512)(a))
 #define vector_largest(a) _mm512_reduce_max_ps((__m512)(a))
 #define swap_halves(v) ((vector)_mm512_shuffle_f32x4((__m512)(v), (__m512)(v), 0x4e))

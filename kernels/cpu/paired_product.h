@@ -18,8 +18,6 @@
 
 _Static_assert(LANES == 16 && LINEAR_WIDTH == 2, "pair_sum counts in lanes; with AVX2's 16 registers of half the width, products by pairs were slower than others");
 
-#define shifted(u, v) __builtin_shufflevector(u, v, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)
-
 /* Sums of v[i] v[i + 1], lane by lane, of blocks of three vectors: in the first, the second, the third. */
 struct chains { vector of[3]; };
 

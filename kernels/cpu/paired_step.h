@@ -2,7 +2,7 @@
  * `second` and `single` of a panel. All are vectors of 64 bytes; `add` and `multiply_add` are the instructions for the numbers that they hold.
  *
  * In one piece, because these are all the registers that there are beside those of a tile of eleven rows and of the panel: the compiler, left to itself, spreads it, and keeps
- * some of the tile in memory. Numbers go to every lane as integers: for Zen 4 VPBROADCASTD loads and does no more, but VBROADCASTSS takes time of its adders. */
+ * some of the tile in memory. Numbers go to every lane as integers, for what broadcast (product.h) says. */
 #define PAIRED_STEP(add, multiply_add, sum, x, first, second, single) \
     do { \
         const struct { int32_t number[3]; } __attribute__((packed, may_alias)) *const numbers_ = (const void *)(x); \

@@ -11,7 +11,6 @@
 typedef integers sums;
 #define dot(sum, x, weights) ((sums)_mm512_dpwssd_epi32((__m512i)(sum), (__m512i)(x), (__m512i)(weights)))
 #define paired_step(sum, x, first, second, single) PAIRED_STEP("vpaddw", "vpdpwssd", sum, x, first, second, single)
-#define shifted(a, b) __builtin_shufflevector(a, b, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)
 #define integers_sum(a) _mm512_reduce_add_epi32((__m512i)(a))
 
 /* Added to 1.5 * 2^23 a number is rounded, and stands in the low bits. */
