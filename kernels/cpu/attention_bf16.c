@@ -134,20 +134,20 @@ INLINE vector power_of_two(vector x, vector most)
 #define LOG2_E 1.44269504f
 
 /* The largest of a row's scores, its bias added where there is one. Behind the row's end, up to a whole panel, stand zeros; `hidden` [PANEL] is added to the last panel. */
-INLINE vector largest_scores(const int biased, float *scores, size_t columns, const float *hidden, const float *bias)
+INLINE vector largest_scores(float *scores, size_t columns, const float *hidden, const float *bias)
 {
     const size_t last = (columns - 1) / PANEL * PANEL;
     vector most = all(-FLT_MAX);
     for (size_t j = 0; j < last; j += LANES) {
         vector v = load(scores + j);
-        if (biased)
+        if (bias)
             store(scores + j, v = fused(load(bias + j), all(LOG2_E), v));
         most = vector_larger(most, v);
     }
     for (size_t j = last; j < last + PANEL; j += LANES) {
         const size_t left = columns > j ? columns - j : 0;
         vector v = load(scores + j) + load(hidden + j - last);
-        if (biased && left)
+        if (bias && left)
             v = fused(left < LANES ? load_some(bias + j, left) : load(bias + j), all(LOG2_E), v);
         store(scores + j, v);
         most = vector_larger(most, v);
@@ -173,7 +173,7 @@ static void soften(const struct attention_room *room, size_t rows, size_t column
 {
     vector part[ROWS];
     for (size_t r = 0; r < rows; r++)
-        part[r] = bias ? largest_scores(1, room->scores + r * room->filled, columns, hidden, bias - r) : largest_scores(0, room->scores + r * room->filled, columns, hidden, NULL);
+        part[r] = largest_scores(room->scores + r * room->filled, columns, hidden, bias ? bias - r : NULL);
     for (size_t r = 0; r < rows; r++)
         shares[r] = vector_largest(part[r]);
     for (size_t r = 0; r < rows; r++)

@@ -73,19 +73,13 @@ static float pair_scale(float mean)
     return ldexpf(1, -2 - (exponent < -60 ? -60 : exponent > 60 ? 60 : exponent));
 }
 
-INLINE void load_panel_row(const float *b, size_t p, vector row[LINEAR_WIDTH])
-{
-    UNROLL for (size_t j = 0; j < LINEAR_WIDTH; j++)
-        row[j] = load(b + (p * LINEAR_WIDTH + j) * LANES);
-}
-
 /* One step over three k for every element of the tile; rows as in multiply_step. */
 INLINE void multiply_three(const size_t rows, const char *const *third, size_t stride, size_t p, const float *b, vector tile[VECTORS])
 {
     vector first[LINEAR_WIDTH], second[LINEAR_WIDTH], single[LINEAR_WIDTH];
-    load_panel_row(b, p, first);
-    load_panel_row(b, p + 1, second);
-    load_panel_row(b, p + 2, single);
+    load_panel(LINEAR_WIDTH, b, p, first);
+    load_panel(LINEAR_WIDTH, b, p + 1, second);
+    load_panel(LINEAR_WIDTH, b, p + 2, single);
     UNROLL for (size_t i = 0; i < rows; i++)
         PAIRED_STEP("vaddps", "vfmadd231ps", tile + i * LINEAR_WIDTH, third[i / 3] + i % 3 * stride + p * sizeof *b, first, second, single);
 }
@@ -94,8 +88,8 @@ INLINE void multiply_three(const size_t rows, const char *const *third, size_t s
 INLINE void multiply_pair(const size_t rows, const char *const *third, size_t stride, size_t p, const float *b, vector tile[VECTORS])
 {
     vector first[LINEAR_WIDTH], second[LINEAR_WIDTH];
-    load_panel_row(b, p, first);
-    load_panel_row(b, p + 1, second);
+    load_panel(LINEAR_WIDTH, b, p, first);
+    load_panel(LINEAR_WIDTH, b, p + 1, second);
     UNROLL for (size_t i = 0; i < rows; i++) {
         const char *at = third[i / 3] + i % 3 * stride + p * sizeof *b;
         const vector x0 = broadcast(at), x1 = broadcast(at + sizeof *b);

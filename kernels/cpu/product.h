@@ -24,12 +24,17 @@ INLINE void address_rows(const size_t rows, const float *a, size_t a_stride, con
     }
 }
 
+INLINE void load_panel(const size_t width, const float *b, size_t p, vector panel[LINEAR_WIDTH])
+{
+    UNROLL for (size_t j = 0; j < width; j++)
+        panel[j] = load(b + (p * width + j) * LANES);
+}
+
 /* One step of k for every element of the tile; `stride` in bytes. */
 INLINE void multiply_step(const size_t rows, const size_t width, const char *const *third, size_t stride, size_t p, const float *b, vector tile[VECTORS])
 {
     vector panel[LINEAR_WIDTH];
-    UNROLL for (size_t j = 0; j < width; j++)
-        panel[j] = load(b + (p * width + j) * LANES);
+    load_panel(width, b, p, panel);
     UNROLL for (size_t i = 0; i < rows; i++) {
         const vector x = broadcast(third[i / 3] + i % 3 * stride + p * sizeof *b);
         UNROLL for (size_t j = 0; j < width; j++)

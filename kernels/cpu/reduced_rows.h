@@ -80,29 +80,14 @@ INLINE struct steps measure_row(size_t width, const float *x, const struct opera
     return (struct steps){1 / scale, shift};
 }
 
-INLINE void store_four(char *at, const float *x, struct steps steps)
+enum { AT_ONCE = 4 * LANES };
+
+INLINE void store_at_once(char *at, const float *x, struct steps steps)
 {
     vector v[4];
     UNROLL for (size_t i = 0; i < 4; i++)
         v[i] = fused(load(x + i * LANES), all(steps.factor), all(steps.shift));
     store_bytes(at, v);
-}
-
-INLINE void convert_row(size_t width, const float *x, struct steps steps, const struct operand *into, size_t row)
-{
-    const float *rotated = rotated_row(width, into, row);
-    char *values = row_values(into, row);
-    size_t j = 0;
-    (void)x;
-    for (; j + 4 * LANES <= width; j += 4 * LANES)
-        store_four(values + value_at(j), rotated + j, steps);
-    if (j < width) {
-        float rest[4 * LANES] = {0};
-        char bytes[sizeof rest / sizeof *rest];
-        memcpy(rest, rotated + j, (width - j) * sizeof *rest);
-        store_four(bytes, rest, steps);
-        memcpy(values + value_at(j), bytes, width - j);
-    }
 }
 #elif defined DIGITS
 #include "digit_rows.h"
@@ -185,20 +170,34 @@ INLINE struct steps measure_row(size_t width, const float *x, const struct opera
     return (struct steps){1 / scale, 0};
 }
 
+enum { AT_ONCE = 2 * LANES };
+
+INLINE void store_at_once(char *at, const float *x, struct steps steps)
+{
+    store_two(at, load(x), load(x + LANES), steps.factor);
+}
+#endif
+
+#if defined INT8 || !defined DIGITS
 INLINE void convert_row(size_t width, const float *x, struct steps steps, const struct operand *into, size_t row)
 {
     char *values = row_values(into, row);
     size_t j = 0;
-    for (; j + 2 * LANES <= width; j += 2 * LANES)
-        store_two(values + value_at(j), load(x + j), load(x + j + LANES), steps.factor);
+#ifdef INT8
+    x = rotated_row(width, into, row);
+#endif
+    for (; j + AT_ONCE <= width; j += AT_ONCE)
+        store_at_once(values + value_at(j), x + j, steps);
     if (j < width) {
-        float rest[2 * LANES] = {0};
-        char bytes[2 * LANES * VALUE_BYTES];
+        float rest[AT_ONCE] = {0};
+        char bytes[AT_ONCE * VALUE_BYTES];
         memcpy(rest, x + j, (width - j) * sizeof *rest);
-        store_two(bytes, load(rest), load(rest + LANES), steps.factor);
+        store_at_once(bytes, rest, steps);
         memcpy(values + value_at(j), bytes, (width - j) * VALUE_BYTES);
     }
+#ifndef INT8
     into->pair_sums[row] = pair_sum((width + GROUP - 1) / GROUP, values);
+#endif
 }
 #endif
 
