@@ -42,8 +42,9 @@ static double larger(double a, double b)
 
 static struct operand make_operand(const struct reduced *kernels, size_t rows, size_t width)
 {
-    const size_t filled = (width + kernels->group - 1) / kernels->group * kernels->group, stride = kernels->tile_rows ? filled * kernels->value_bytes : (filled * kernels->value_bytes + 63) / 64 * 64 + 64;
-    return (struct operand){room((rows + kernels->rows - 1) / kernels->rows * kernels->rows * stride), stride, room(rows * sizeof(float)), room(rows * sizeof(float)), room(rows * sizeof(int32_t)), room(2 * width * sizeof(float))};
+    const size_t stride = kernels->operand_row_bytes(width);
+    return (struct operand){room((rows + kernels->rows - 1) / kernels->rows * kernels->rows * stride), stride, room(rows * sizeof(float)), room(rows * sizeof(float)),
+                            room((rows + 1) * 2 * sizeof(int32_t)), room(2 * width * sizeof(float))};
 }
 
 static void free_operand(struct operand *operand)
@@ -54,11 +55,14 @@ static void free_operand(struct operand *operand)
 static struct reduced_linear make_layer(const struct reduced *kernels, size_t inputs, size_t outputs, const float *weights, const float *bias)
 {
     const size_t wide = (outputs + kernels->panel - 1) / kernels->panel * kernels->panel;
-    struct reduced_linear layer = {inputs, outputs, room(wide * (inputs + kernels->group) * kernels->value_bytes), make(wide, 0), make(wide, 0), make(wide, 0), room(wide * sizeof(int32_t))};
-    const size_t cut = outputs / 3; /* in two parts, as queries, keys and values are */
-    if (kernels->pack(&layer, weights, inputs, 0, cut) < 0 || kernels->pack(&layer, weights + cut * inputs, inputs, cut, outputs - cut) < 0)
+    struct reduced_linear layer = {inputs, outputs, room(kernels->weight_bytes(inputs, outputs)), make(wide, 0), make(wide, 0), make(wide, 0), room(2 * wide * sizeof(int32_t))};
+    const float **rows = room(outputs * sizeof *rows);
+    for (size_t o = 0; o < outputs; o++)
+        rows[o] = weights + o * inputs;
+    if (kernels->pack(&layer, rows) < 0)
         exit(2);
     memcpy(layer.bias, bias, outputs * sizeof *bias);
+    free(rows);
     return layer;
 }
 
@@ -343,6 +347,28 @@ static void check_pairs(void)
     report("int16", "by pairs: bits of plain products", differ, 0);
     report("int16", "by pairs: longest rows", error, 2e-3); /* numbers of one size are all rounded alike */
 }
+/* Rows that are no numbers, one of them with bits in places where others have none, stay without effect on their neighbours, and so does what comes of them. */
+static void check_no_numbers(void)
+{
+    enum { TALL = 7, INPUTS = 200, OUTPUTS = 70 };
+    static const uint32_t bits[] = {0x7fc0ffff, 0x7f800000, 0x7f7fffff};
+    float *x = make(TALL * INPUTS, 1), *weights = make(OUTPUTS * INPUTS, 1), *bias = make(OUTPUTS, 1), *y = make(TALL * OUTPUTS, 0), *clean = make(TALL * OUTPUTS, 0);
+    struct reduced_linear layer = make_layer(&reduced_int16_avx512_paired, INPUTS, OUTPUTS, weights, bias);
+    int differ = 0;
+    run_linear(&reduced_int16_avx512_paired, &layer, LINEAR_STORE, TALL, x, INPUTS, clean, OUTPUTS);
+    for (size_t i = 0; i < 3; i++) { /* rows 1, 2 and 6: a lower one, an upper one, and one that is alone */
+        const size_t row = i < 2 ? i + 1 : 6;
+        for (size_t p = i; p < INPUTS; p += 17)
+            memcpy(&x[row * INPUTS + p], &bits[i], sizeof bits[i]);
+    }
+    run_linear(&reduced_int16_avx512_paired, &layer, LINEAR_STORE, TALL, x, INPUTS, y, OUTPUTS);
+    for (size_t row = 0; row < TALL; row++)
+        for (size_t o = 0; o < OUTPUTS; o++)
+            differ |= row == 1 || row == 2 || row == 6 ? !isnan(y[row * OUTPUTS + o]) : memcmp(&y[row * OUTPUTS + o], &clean[row * OUTPUTS + o], sizeof *y) != 0;
+    report("int16", "by pairs: beside no numbers", differ, 0);
+    free(x), free(weights), free(bias), free(y), free(clean);
+    free_layer(&layer);
+}
 #endif
 
 int main(void)
@@ -371,7 +397,7 @@ int main(void)
         check_tiles();
     setenv("KERNELS", "avx512", 1);
     if (kernels_choose(&why) && __builtin_cpu_supports("avx512vnni"))
-        check_pairs();
+        check_pairs(), check_no_numbers();
     /* What is chosen on other machines than this. */
     if (kernels_choose(&why) && __builtin_cpu_supports("avx512bw")) {
         check_linear(&reduced_int8_avx512bw, "int8 avx512bw", 1e-1);

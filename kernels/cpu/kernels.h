@@ -11,7 +11,8 @@
  *
  * Where a processor adds beside its multipliers, a third of the multiplications are saved (paired_product.h): then an element is a chain over triples of k, again in
  * ascending order. Why not Strassen's seven products for eight: measured on Zen 5 in Winograd's form, rows paired within a text, the products became 8 % faster, the
- * whole 1 to 3 %, and an embedding's largest error grew from 2e-7 to 5e-7 and more; products by pairs make the whole a third faster with 5e-7. */
+ * whole 1 to 3 %, and an embedding's largest error grew from 2e-7 to 5e-7 and more; products by pairs make the whole a third faster with 5e-7. In integers it costs no bit and
+ * no pairing within a text, and is done (seven_products.h). */
 #ifndef REPRISE_KERNELS_H
 #define REPRISE_KERNELS_H
 

@@ -6,6 +6,7 @@
  *         factors are rotated before, which spreads what is large; so errors are those of f32's own sums (README, "Precision").
  *   bf16  in 16 bits: they take as long as bf16 numbers, or less by pairs, and are closer to f32: of 500 texts in 12 languages, all-mpnet-base-v2 had one at a cosine of 0.9976 in
  *         bf16, and none below 0.99998 in integers. By AVX-512 VNNI (VPDPWSSD) or AVX2 (VPMADDWD), or in two digits on tiles.
+ *         Where a processor adds beside its multipliers, by pairs and by seven products of halves for eight (seven_products.h), with the same bits.
  *   int8  weights to -127 .. 127; activations to 0 .. 255, from a zero of their own for each token; both are rotated before. By VNNI (VPDPBUSD), or on tiles with the same bits.
  *         Without these, by AVX2 or AVX-512 (VPMADDUBSW), which adds products in 16 bits: activations to 0 .. 180, and weights so small that the products of four stay below 2^15.
  * In bf16 and int8, attention's own two products are in bf16, or in f32 where the machine has no bf16.
@@ -23,20 +24,20 @@
 /* Rows of activations as a product reads them. What lies behind a row's width, up to a multiple of the group, must be zero, but for int8. */
 struct operand {
     void *values;
-    size_t stride;       /* bytes from row to row */
+    size_t stride;       /* bytes a row takes: operand_row_bytes */
     float *scale, *zero; /* [rows]: x = scale * value + zero; zero is noted in int8 alone, elsewhere it is 0 */
-    int32_t *pair_sums;  /* products by pairs, [rows]: what they need to know of a row */
+    int32_t *pair_sums;  /* products by pairs, [rows, 2]: what they need to know of a row, for the left outputs of a panel and for the right ones */
     float *row;          /* where numbers are rotated, [2, width]: room for two rows */
 };
 
-/* A linear layer, packed: panels of `panel` outputs, each [inputs / group, panel, group]; filled up with zeros. */
+/* A linear layer, packed: panels of `panel` outputs, filled up with zeros. */
 struct reduced_linear {
     size_t inputs, outputs;
-    void *weights; /* [ceil(outputs / panel), ceil(inputs / group), panel, group] */
+    void *weights; /* weight_bytes; panels [inputs / group, panel, group], unless products are made by pairs (seven_products.h) or on tiles (tile_product.h) */
     float *bias;   /* [outputs], this and the next two filled up to whole panels */
     float *scale;  /* integers, [outputs]: unit of an output's weights */
     float *sums;   /* int8, [outputs]: the sum of an output's weights as they are packed, in these units */
-    int32_t *pair_sums; /* products by pairs, [outputs]: as struct operand has it */
+    int32_t *pair_sums; /* products by pairs, [2, outputs filled up]: what they need to know of an output, for upper rows and for lower ones */
 };
 
 struct reduced {
@@ -44,14 +45,15 @@ struct reduced {
     const char *values;       /* what its operands hold: "int24", "int16" or "int8" */
     size_t panel; /* as struct kernels has it */
     size_t rows;  /* rows that one pass over a panel takes: a good number of rows is a multiple */
-    size_t tile_rows; /* 0: the values of a row lie side by side; or they lie in tiles of so many rows, and the stride is that of values alone */
+    size_t tile_rows; /* 0: the values of a row lie side by side; or they lie in tiles of so many rows */
     size_t group;         /* inputs that one lane of an instruction takes at a time */
-    size_t value_bytes;
+    size_t (*operand_row_bytes)(size_t width);
+    size_t (*weight_bytes)(size_t inputs, size_t outputs);
 
     int by_columns; /* the widest activations are best made for as many of their columns at a time as the states have */
 
-    /* Packs weights [outputs, inputs], each row `stride` floats behind the one before, from output `first` on. 0, or -1: out of memory. */
-    int (*pack)(const struct reduced_linear *layer, const float *weights, size_t stride, size_t first, size_t outputs);
+    /* Packs weights [outputs, inputs], into memory that is zero. 0, or -1: out of memory. */
+    int (*pack)(const struct reduced_linear *layer, const float *const *weights);
     /* LINEAR_STORE or LINEAR_ADD. y [rows, outputs], each row `y_stride` floats behind the one before. */
     void (*linear)(const struct reduced_linear *layer, enum linear_then then, size_t rows, const struct operand *x, float *y, size_t y_stride);
     /* y = gelu(x W^T + b), as an operand; scratch [rows, outputs]. */

@@ -10,11 +10,11 @@
 typedef integers sums;
 #define dot(sum, x, weights) ((sums)_mm256_add_epi32((__m256i)(sum), _mm256_madd_epi16((__m256i)(x), (__m256i)(weights))))
 
-static inline void store_two(char *at, vector first, vector second, float factor)
+static inline __m256i round_two(vector first, vector second, float factor)
 {
     const __m256 times = _mm256_set1_ps(factor);
     const __m256i halves = _mm256_packs_epi32(_mm256_cvtps_epi32(_mm256_mul_ps((__m256)first, times)), _mm256_cvtps_epi32(_mm256_mul_ps((__m256)second, times)));
-    _mm256_storeu_si256((__m256i *)at, _mm256_permute4x64_epi64(halves, 0xd8));
+    return _mm256_permute4x64_epi64(halves, 0xd8);
 }
 
 #include "reduced_source.h"

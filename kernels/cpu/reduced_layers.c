@@ -37,30 +37,35 @@ static size_t round_up(size_t number, size_t unit)
     return (number + unit - 1) / unit * unit;
 }
 
-/* An odd number of cache lines, so that the rows of a tile do not fall into the same sets of the first-level cache. */
-static size_t row_bytes(size_t bytes)
+/* Floats from row to row: an odd number of cache lines, so that rows that are used together do not fall into the same sets of the first-level cache. */
+static size_t row_stride(size_t width)
 {
-    return (round_up(bytes, LINE) / LINE | 1) * LINE;
+    const size_t unit = LINE / sizeof(float);
+    return (round_up(width, unit) / unit | 1) * unit;
 }
 
 /* ---- weights ---- */
 
+/* Where what is packed lies: weights one behind the other, so that those of the next layer are found ahead, and then all the vectors. */
+struct places { size_t weights, vectors; };
+
 /* Places a linear layer at *at, or only counts the bytes where there is no memory yet. */
-static void place_linear(struct reduced_layers *layers, struct reduced_linear *linear, size_t inputs, size_t outputs, size_t *at)
+static void place_linear(struct reduced_layers *layers, struct reduced_linear *linear, size_t inputs, size_t outputs, struct places *at)
 {
     const struct reduced *kernels = &layers->kernels;
     const size_t panels = round_up(outputs, kernels->panel), vector = round_up(panels * sizeof(float), LINE);
-    const size_t weights = round_up(panels * round_up(inputs, kernels->group) * kernels->value_bytes, LINE);
+    const size_t weights = round_up(kernels->weight_bytes(inputs, outputs), LINE);
     *linear = (struct reduced_linear){.inputs = inputs, .outputs = outputs};
     if (layers->weights) {
-        char *memory = layers->weights + *at;
-        linear->weights = memory;
-        linear->bias = (float *)(memory + weights);
-        linear->scale = (float *)(memory + weights + vector);
-        linear->sums = (float *)(memory + weights + 2 * vector);
-        linear->pair_sums = (int32_t *)(memory + weights + 3 * vector);
+        char *vectors = layers->weights + at->vectors;
+        linear->weights = layers->weights + at->weights;
+        linear->bias = (float *)vectors;
+        linear->scale = (float *)(vectors + vector);
+        linear->sums = (float *)(vectors + 2 * vector);
+        linear->pair_sums = (int32_t *)(vectors + 3 * vector);
     }
-    *at += weights + 4 * vector;
+    at->weights += weights;
+    at->vectors += 5 * vector;
 }
 
 static size_t block_columns(const struct reduced_layers *layers, size_t block)
@@ -69,11 +74,11 @@ static size_t block_columns(const struct reduced_layers *layers, size_t block)
     return left < layers->block_columns ? left : layers->block_columns;
 }
 
-/* In the order in which they are used: what comes next is fetched ahead. */
-static size_t place_weights(struct reduced_layers *layers)
+/* In the order in which they are used: what comes next is fetched ahead. Vectors lie from `vectors` on. Returned is where both end. */
+static struct places place_weights(struct reduced_layers *layers, size_t vectors)
 {
     const size_t hidden = layers->model->hidden, per_layer = layers->groups + 2 * layers->blocks;
-    size_t at = 0;
+    struct places at = {0, vectors};
     for (size_t i = 0; i < layers->model->layers; i++) {
         struct layer *layer = &layers->layer[i];
         layer->qkv = layers->linear + i * per_layer;
@@ -90,31 +95,52 @@ static size_t place_weights(struct reduced_layers *layers)
     return at;
 }
 
-/* Packs weights [outputs, stride] (of whose columns the layer has some) and bias (NULL: none), as outputs `first` and following. */
-static int pack_part(const struct reduced_layers *layers, struct reduced_linear *linear, const float *weights, size_t stride, const float *bias, size_t first, size_t outputs)
+/* Notes where weights [outputs, stride] lie (of whose columns a layer has some), which are its outputs `first` and following, and copies their bias (NULL: none). */
+static void add_outputs(const struct reduced_linear *linear, const float **rows, const float *weights, size_t stride, const float *bias, size_t first, size_t outputs)
 {
+    for (size_t o = 0; o < outputs; o++)
+        rows[first + o] = weights + o * stride;
     if (bias)
         memcpy(linear->bias + first, bias, outputs * sizeof *bias);
-    return layers->kernels.pack(linear, weights, stride, first, outputs);
 }
 
-static int pack_layer(const struct reduced_layers *layers, struct layer *packed, const struct model_layer *layer)
+/* rows: room for as many as any linear layer has outputs. */
+static int pack_layer(const struct reduced_layers *layers, struct layer *packed, const struct model_layer *layer, const float **rows)
 {
+    const struct reduced *kernels = &layers->kernels;
     const size_t hidden = layers->model->hidden, wide = layers->model->intermediate, columns = hidden / layers->groups;
     for (size_t g = 0; g < layers->groups; g++) {
         const size_t from = g * columns;
-        if (pack_part(layers, &packed->qkv[g], layer->query + from * hidden, hidden, layer->query_bias + from, 0, columns) < 0 ||
-            pack_part(layers, &packed->qkv[g], layer->key + from * hidden, hidden, layer->key_bias + from, columns, columns) < 0 ||
-            pack_part(layers, &packed->qkv[g], layer->value + from * hidden, hidden, layer->value_bias + from, 2 * columns, columns) < 0)
+        add_outputs(&packed->qkv[g], rows, layer->query + from * hidden, hidden, layer->query_bias + from, 0, columns);
+        add_outputs(&packed->qkv[g], rows, layer->key + from * hidden, hidden, layer->key_bias + from, columns, columns);
+        add_outputs(&packed->qkv[g], rows, layer->value + from * hidden, hidden, layer->value_bias + from, 2 * columns, columns);
+        if (kernels->pack(&packed->qkv[g], rows) < 0)
             return -1;
     }
     for (size_t b = 0; b < layers->blocks; b++) {
         const size_t from = b * layers->block_columns;
-        if (pack_part(layers, &packed->up[b], layer->up + from * hidden, hidden, layer->up_bias + from, 0, block_columns(layers, b)) < 0 ||
-            pack_part(layers, &packed->down[b], layer->down + from, wide, b == 0 ? layer->down_bias : NULL, 0, hidden) < 0)
+        add_outputs(&packed->up[b], rows, layer->up + from * hidden, hidden, layer->up_bias + from, 0, block_columns(layers, b));
+        if (kernels->pack(&packed->up[b], rows) < 0)
+            return -1;
+        add_outputs(&packed->down[b], rows, layer->down + from, wide, b == 0 ? layer->down_bias : NULL, 0, hidden);
+        if (kernels->pack(&packed->down[b], rows) < 0)
             return -1;
     }
-    return pack_part(layers, &packed->output, layer->output, hidden, layer->output_bias, 0, hidden);
+    add_outputs(&packed->output, rows, layer->output, hidden, layer->output_bias, 0, hidden);
+    return kernels->pack(&packed->output, rows);
+}
+
+static int pack_layers(const struct reduced_layers *layers, const float **rows, struct reason *why)
+{
+    for (size_t i = 0; i < layers->model->layers; i++) {
+        if (model_layer_take(layers->model, i, why) < 0)
+            return -1;
+        int result = pack_layer(layers, &layers->layer[i], &layers->model->layer[i], rows);
+        model_layer_drop(layers->model, i);
+        if (result < 0)
+            return fail(why, "out of memory");
+    }
+    return 0;
 }
 
 static int pack_weights(struct reduced_layers *layers, struct reason *why)
@@ -123,23 +149,20 @@ static int pack_weights(struct reduced_layers *layers, struct reason *why)
     layers->linear = calloc(layers->model->layers * (layers->groups + 2 * layers->blocks), sizeof *layers->linear);
     if (!layers->layer || !layers->linear)
         return fail(why, "out of memory");
-    layers->weight_bytes = place_weights(layers);
+    const struct places size = place_weights(layers, 0);
+    layers->weight_bytes = size.weights + size.vectors;
     /* Zeros from the system fill up the last panels. Large pages spare the products most of their misses of the translation buffer. */
     char *memory = mmap(NULL, layers->weight_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return fail(why, "out of memory: packed weights take %zu bytes", layers->weight_bytes);
     madvise(memory, layers->weight_bytes, MADV_HUGEPAGE);
     layers->weights = memory;
-    place_weights(layers);
-    for (size_t i = 0; i < layers->model->layers; i++) {
-        if (model_layer_take(layers->model, i, why) < 0)
-            return -1;
-        int result = pack_layer(layers, &layers->layer[i], &layers->model->layer[i]);
-        model_layer_drop(layers->model, i);
-        if (result < 0)
-            return fail(why, "out of memory");
-    }
-    return 0;
+    place_weights(layers, size.weights);
+    const size_t columns = 3 * layers->model->hidden + layers->block_columns; /* as many as any linear layer has outputs */
+    const float **rows = malloc(columns * sizeof *rows);
+    const int result = rows ? pack_layers(layers, rows, why) : fail(why, "out of memory");
+    free(rows);
+    return result;
 }
 
 /* ---- buffers ---- */
@@ -152,12 +175,11 @@ static void *make_buffer(size_t bytes)
 
 static int make_operand(struct operand *operand, size_t rows, size_t width, const struct reduced *kernels)
 {
-    const size_t bytes = round_up(width, kernels->group) * kernels->value_bytes;
-    operand->stride = kernels->tile_rows ? bytes : row_bytes(bytes);
+    operand->stride = kernels->operand_row_bytes(width);
     operand->values = make_buffer(round_up(rows, kernels->rows) * operand->stride); /* whole passes over a panel */
     operand->scale = make_buffer(rows * sizeof(float));
     operand->zero = make_buffer(rows * sizeof(float));
-    operand->pair_sums = make_buffer(rows * sizeof(int32_t));
+    operand->pair_sums = make_buffer(round_up(rows, 2) * 2 * sizeof(int32_t));
     operand->row = make_buffer(2 * width * sizeof(float));
     return operand->values && operand->scale && operand->zero && operand->pair_sums && operand->row ? 0 : -1;
 }
@@ -174,7 +196,7 @@ static void free_operand(struct operand *operand)
 
 static struct operand rows_from(const struct operand *operand, size_t row)
 {
-    return (struct operand){(char *)operand->values + row * operand->stride, operand->stride, operand->scale + row, operand->zero + row, operand->pair_sums + row, operand->row};
+    return (struct operand){(char *)operand->values + row * operand->stride, operand->stride, operand->scale + row, operand->zero + row, operand->pair_sums + 2 * row, operand->row};
 }
 
 static void free_buffers(struct reduced_layers *layers)
@@ -207,9 +229,9 @@ static int make_fixed_buffers(struct reduced_layers *layers, struct reason *why)
 {
     const struct model_folder *model = layers->model;
     const size_t tile = layers->kernels.rows;
-    layers->qkv_stride = row_bytes(3 * model->hidden / layers->groups * sizeof(float)) / sizeof(float);
-    layers->context_stride = row_bytes(model->hidden * sizeof(float)) / sizeof(float);
-    layers->wide_stride = row_bytes(layers->block_columns * sizeof(float)) / sizeof(float);
+    layers->qkv_stride = row_stride(3 * model->hidden / layers->groups);
+    layers->context_stride = row_stride(model->hidden);
+    layers->wide_stride = row_stride(layers->block_columns);
     layers->wide_rows = WIDE_BYTES / (layers->wide_stride * sizeof(float)) / tile * tile;
     if (layers->wide_rows < tile)
         layers->wide_rows = tile;

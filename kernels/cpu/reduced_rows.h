@@ -92,43 +92,6 @@ INLINE void store_at_once(char *at, const float *x, struct steps steps)
 #elif defined DIGITS
 #include "digit_rows.h"
 #else /* INT16 */
-#ifdef PAIRED
-/* The sum over whole triples of groups of the products of the first two, modulo 2^32. */
-static int32_t pair_sum(size_t steps, const char *values)
-{
-    static const int32_t thirds[LANES + 2] = {[0] = -1, [3] = -1, [6] = -1, [9] = -1, [12] = -1, [15] = -1};
-    const size_t end = steps / AT_A_TIME * AT_A_TIME;
-    integers sum = {0}, first[AT_A_TIME];
-    UNROLL for (size_t i = 0; i < AT_A_TIME; i++) /* which lanes begin a triple, in vectors i, i + 3 and so on of a row */
-        memcpy(&first[i], thirds + i, sizeof first[i]);
-    size_t p = 0;
-    for (; p + LANES * AT_A_TIME <= end; p += LANES * AT_A_TIME) {
-        integers v[AT_A_TIME + 1] = {{0}};
-        UNROLL for (size_t i = 0; i < AT_A_TIME; i++) {
-            memcpy(&v[i], values + (p + i * LANES) * STEP_BYTES, sizeof v[i]);
-            in_register(v[i]);
-        }
-        UNROLL for (size_t i = 0; i < AT_A_TIME; i++)
-            sum = dot(sum, v[i] & first[i], shifted(v[i], v[i + 1]));
-    }
-    uint32_t rest = 0;
-    for (; p < end; p += AT_A_TIME) {
-        int16_t v[2 * GROUP];
-        memcpy(v, values + p * STEP_BYTES, sizeof v);
-        for (size_t i = 0; i < GROUP; i++)
-            rest += (uint32_t)(v[i] * v[GROUP + i]);
-    }
-    return (int32_t)(rest + (uint32_t)integers_sum(sum));
-}
-
-#else
-static int32_t pair_sum(size_t steps, const char *values)
-{
-    (void)steps, (void)values;
-    return 0;
-}
-#endif
-
 /* The largest size of a row's numbers, and the sum of their squares. In several chains, because one alone would wait for every one. */
 enum { CHAINS = 4 };
 struct sizes { vector most[CHAINS], squares[CHAINS]; };
@@ -158,14 +121,14 @@ INLINE void find_largest(size_t width, const float *x, float *largest, float *sq
     *squares = vector_sum((sizes.squares[0] + sizes.squares[1]) + (sizes.squares[2] + sizes.squares[3]));
 }
 
-/* A row to whole numbers of at most MOST whose vector is at most LENGTH long. Two such of one row have a sum of at most 2^15, so a pair's sums fit; and the product of two
+/* A row to whole numbers of at most MOST whose vector is at most LENGTH long; where that has no length, neither has it a unit, and what is made of it is no number either. Four such have a sum of less than 2^15, so sums of two halves do by pairs; and the product of two
  * rows is less than 2^31 (Cauchy and Schwarz), whatever is rounded: a row of a million numbers becomes 500 longer by that. */
 INLINE struct steps measure_row(size_t width, const float *x, const struct operand *into, size_t row)
 {
-    static const float MOST = 16383, LENGTH = 45800;
+    static const float MOST = 8191, LENGTH = 45800;
     float largest, squares;
     find_largest(width, x, &largest, &squares);
-    const float scale = largest > 0 ? fmaxf(largest / MOST, sqrtf(squares) / LENGTH) : 1;
+    const float of_largest = largest / MOST, of_length = sqrtf(squares) / LENGTH, scale = !isfinite(squares) ? NAN : largest == 0 ? 1 : of_largest > of_length ? of_largest : of_length;
     into->scale[row] = scale;
     return (struct steps){1 / scale, 0};
 }
@@ -174,18 +137,15 @@ enum { AT_ONCE = 2 * LANES };
 
 INLINE void store_at_once(char *at, const float *x, struct steps steps)
 {
-    store_two(at, load(x), load(x + LANES), steps.factor);
+    const integers values = (integers)round_two(load(x), load(x + LANES), steps.factor);
+    memcpy(at, &values, sizeof values);
 }
 #endif
 
 #if defined INT8 || !defined DIGITS
-INLINE void convert_row(size_t width, const float *x, struct steps steps, const struct operand *into, size_t row)
+INLINE void convert_values(size_t width, const float *x, struct steps steps, char *values)
 {
-    char *values = row_values(into, row);
     size_t j = 0;
-#ifdef INT8
-    x = rotated_row(width, into, row);
-#endif
     for (; j + AT_ONCE <= width; j += AT_ONCE)
         store_at_once(values + value_at(j), x + j, steps);
     if (j < width) {
@@ -195,9 +155,19 @@ INLINE void convert_row(size_t width, const float *x, struct steps steps, const 
         store_at_once(bytes, rest, steps);
         memcpy(values + value_at(j), bytes, (width - j) * VALUE_BYTES);
     }
-#ifndef INT8
-    into->pair_sums[row] = pair_sum((width + GROUP - 1) / GROUP, values);
+}
 #endif
+
+#ifdef PAIRED
+#include "seven_operands.h"
+#else
+#if defined INT8 || !defined DIGITS
+INLINE void convert_row(size_t width, const float *x, struct steps steps, const struct operand *into, size_t row)
+{
+#ifdef INT8
+    x = rotated_row(width, into, row);
+#endif
+    convert_values(width, x, steps, row_values(into, row));
 }
 #endif
 
@@ -212,3 +182,4 @@ static void convert_rows(size_t first, size_t end, size_t width, const float *x,
             convert_row(width, x + (i - 1) * stride, steps, into, i - 1);
     }
 }
+#endif

@@ -8,8 +8,9 @@
  *   dot_two(sum, x0, weights0, x1, weights1)   int8, where products are added in 16 bits first: two groups' at a time, the first two of each and the last two
  *   fused(a, b, c)                         a * b + c, rounded once
  *   to_floats(sums), vector_larger(a, b), vector_smaller(a, b), vector_sum(a), vector_largest(a)
- *   paired_step(sums, x, first, second, single), shifted(a, b), integers_sum(v)   PAIRED: see paired_step.h; a[1 ..] and then b[0]; a vector's sum, modulo 2^32
- *   store_two(at, first, second, factor)   int16: the values of an operand, 2 * LANES, two vectors times `factor`, to the nearest whole number
+ *   paired_step(sums, x, first, second, single)   PAIRED: see paired_step.h
+ *   dot_some(sum, lanes, a, b), shifted(a, b), integers_sum(v)   PAIRED: dot in those lanes alone, a bit each; a[1 ..] and then b[0]; a vector's sum, modulo 2^32
+ *   round_two(first, second, factor)       int16: two vectors times `factor`, to the nearest whole number, as 2 * LANES values of an operand
  *   store_bytes(at, v)                     int8: the values of four vectors, to the nearest of 0 .. 255
  *   look_up(table, numbers), integers_smaller(a, b)   if there are: numbers table[0 .. 2 * LANES - 1] by the low bits of integers; the smaller of two
  *   swap_halves(v), swap_quarters(v)       int8: a vector's halves change places; the quarters in each half do */
@@ -30,6 +31,11 @@
 #define LEVELS 255
 #endif
 #define STEP_BYTES 4 /* of what one lane takes at a time */
+#ifdef PAIRED /* rows and panels are taken by twos */
+#define TWOS 2
+#else
+#define TWOS 1
+#endif
 #ifdef DIGITS
 #define TILED TILE_ROWS
 #define VALUE_BYTES DIGITS
@@ -46,8 +52,10 @@
 #include "reduced_gelu.h"
 #endif
 
-#ifdef DIGITS
+#if defined DIGITS
 #include "tile_product.h"
+#elif defined PAIRED
+#include "seven_products.h"
 #else
 #include "register_product.h"
 #endif
@@ -145,24 +153,29 @@ static void pack_output(const struct reduced_linear *layer, size_t output, const
 static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, float *rotated, char *row)
 {
     (void)rotated;
-    convert_rows(0, 1, layer->inputs, weights, 0, &(struct operand){.values = row, .scale = layer->scale + output, .pair_sums = layer->pair_sums + output});
+    convert_values(layer->inputs, weights, measure_row(layer->inputs, weights, &(struct operand){.scale = layer->scale}, output), row);
 }
 #endif
 
-static int pack(const struct reduced_linear *layer, const float *weights, size_t stride, size_t first, size_t outputs)
+/* Outputs are converted by as many as are placed together; `values` and what is behind an output's inputs are zero. */
+static int pack(const struct reduced_linear *layer, const float *const *weights)
 {
-    void *row = calloc((layer->inputs + GROUP - 1) / GROUP, GROUP * VALUE_BYTES); /* [inputs], filled up with zeros */
+    const size_t row_bytes = packed_row_bytes(layer->inputs);
+    char *values = calloc(PACKED_TOGETHER, row_bytes);
     float *rotated = malloc(layer->inputs * sizeof *rotated);
-    for (size_t o = 0; row && rotated && o < outputs; o++) {
-        pack_output(layer, first + o, weights + o * stride, rotated, row);
-        place_groups(layer, first + o, row);
+    for (size_t o = 0, some; values && rotated && o < layer->outputs; o += some) {
+        some = layer->outputs - o < PACKED_TOGETHER ? layer->outputs - o : PACKED_TOGETHER;
+        for (size_t i = 0; i < some; i++)
+            pack_output(layer, o + i, weights[o + i], rotated, (void *)(values + i * row_bytes));
+        memset(values + some * row_bytes, 0, (PACKED_TOGETHER - some) * row_bytes);
+        place_outputs(layer, o, values);
     }
-    const int result = row && rotated ? 0 : -1;
-    free(row);
+    const int result = values && rotated ? 0 : -1;
+    free(values);
     free(rotated);
     return result;
 }
 
 #define REDUCED_TABLE \
-    .panel = PANEL, .rows = ROWS, .tile_rows = TILED, .group = GROUP, .value_bytes = VALUE_BYTES, .pack = pack, .linear = linear, .linear_gelu = linear_gelu, .convert = convert, \
-    .layer_norm = layer_norm
+    .panel = TWOS * PANEL, .rows = TWOS * ROWS, .tile_rows = TILED, .group = GROUP, .operand_row_bytes = operand_row_bytes, .weight_bytes = weight_bytes, .pack = pack, \
+    .linear = linear, .linear_gelu = linear_gelu, .convert = convert, .layer_norm = layer_norm

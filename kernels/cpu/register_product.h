@@ -9,11 +9,10 @@ static void run_linear(const struct reduced_linear *layer, enum tile_then then, 
         const char *panel = (const char *)layer->weights + j / PANEL * panel_bytes;
         struct ahead ahead = {panel + panel_bytes, ahead_step(share, steps)};
         struct finish finish = {.then = then, .bias = layer->bias + j, .weight_scale = layer->scale + j, .weight_sums = layer->sums + j,
-                                .column_pairs = layer->pair_sums + j, .y_stride = y_stride, .columns = layer->outputs - j < PANEL ? layer->outputs - j : PANEL};
+                                .y_stride = y_stride, .columns = layer->outputs - j < PANEL ? layer->outputs - j : PANEL};
         for (size_t i = 0; i < rows; i += ROWS) {
             finish.scale = x->scale + i;
             finish.zero = x->zero + i;
-            finish.row_pairs = x->pair_sums + i;
             finish.y = y + i * y_stride + j;
             product_tile(rows - i < ROWS ? rows - i : ROWS, steps, (const char *)x->values + i * x->stride, x->stride, panel, ahead, &finish);
             ahead.at += share;
@@ -33,8 +32,26 @@ INLINE size_t value_at(size_t j)
     return j * VALUE_BYTES;
 }
 
+static size_t packed_row_bytes(size_t width)
+{
+    return (width + GROUP - 1) / GROUP * STEP_BYTES;
+}
+
+/* An odd number of cache lines, so that the rows of a tile do not fall into the same sets of the first-level cache. */
+static size_t operand_row_bytes(size_t width)
+{
+    return ((packed_row_bytes(width) + 63) / 64 | 1) * 64;
+}
+
+static size_t weight_bytes(size_t inputs, size_t outputs)
+{
+    return (outputs + PANEL - 1) / PANEL * PANEL * packed_row_bytes(inputs);
+}
+
+enum { PACKED_TOGETHER = 1 };
+
 /* Places an output's inputs, as the groups of a row, into its panel. */
-static void place_groups(const struct reduced_linear *layer, size_t output, const char *row)
+static void place_outputs(const struct reduced_linear *layer, size_t output, const char *row)
 {
     const size_t steps = (layer->inputs + GROUP - 1) / GROUP;
     char *column = (char *)layer->weights + (output / PANEL * PANEL * steps + output % PANEL) * STEP_BYTES;

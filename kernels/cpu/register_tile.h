@@ -98,11 +98,14 @@ struct finish {
     const float *scale, *zero;                      /* of the rows; attention: what each is multiplied with, or NULL */
     const int32_t *row_pairs, *column_pairs;        /* PAIRED: pair sums of the rows, and of the panel */
     float *y;
-    size_t y_stride, columns;
+    size_t y_stride, rows, columns; /* PAIRED: rows that there are; they are every second one of the operand's */
 };
 
 /* What of `finish` is the panel's, read once: a result that is stored might overwrite it, for all that the compiler knows. */
-struct outputs { vector bias[WIDTH], weight_scale[WIDTH], weight_sums[WIDTH]; };
+struct outputs {
+    vector bias[WIDTH], weight_scale[WIDTH], weight_sums[WIDTH];
+    integers pairs[WIDTH];
+};
 
 INLINE void load_outputs(const struct finish *finish, struct outputs *outputs)
 {
@@ -115,6 +118,9 @@ INLINE void load_outputs(const struct finish *finish, struct outputs *outputs)
 #ifdef INT8
         outputs->weight_sums[j] = load(finish->weight_sums + j * LANES);
 #endif
+#ifdef PAIRED
+        memcpy(&outputs->pairs[j], finish->column_pairs + j * LANES, sizeof outputs->pairs[j]);
+#endif
     }
 #endif
 }
@@ -126,6 +132,8 @@ INLINE void results(const struct finish *finish, const struct outputs *outputs, 
 #ifdef INT8
         const vector beside = fused(all(finish->zero[i]), outputs->weight_sums[j], outputs->bias[j]);
         y[j] = fused(to_floats(row[j]) * outputs->weight_scale[j], all(finish->scale[i]), beside);
+#elif defined PAIRED
+        y[j] = fused(to_floats(row[j] - outputs->pairs[j] - finish->row_pairs[4 * i]) * outputs->weight_scale[j], all(finish->scale[2 * i]), outputs->bias[j]);
 #elif defined INT16
         y[j] = fused(to_floats(row[j]) * outputs->weight_scale[j], all(finish->scale[i]), outputs->bias[j]);
 #else /* attention's */
@@ -152,28 +160,23 @@ INLINE void finish_vector(const struct finish *finish, size_t i, size_t j, vecto
 INLINE void finish_row(const struct finish *finish, const struct outputs *outputs, size_t i, const sums row[WIDTH])
 {
     vector y[WIDTH];
+#ifdef PAIRED
+    if (i >= finish->rows)
+        return;
+#endif
     results(finish, outputs, i, row, y);
     UNROLL for (size_t j = 0; j < WIDTH; j++)
         finish_vector(finish, i, j, y[j]);
 }
 
-INLINE void product_rows(const size_t rows, size_t steps, const char *a, size_t stride, const char *b, struct ahead ahead, const struct finish *finish)
+INLINE void finish_tile(const size_t rows, const struct finish *finish, sums tile[ROWS][WIDTH])
 {
-    sums tile[ROWS][WIDTH];
     struct outputs outputs;
-    UNROLL for (size_t i = 0; i < rows; i++)
-        UNROLL for (size_t j = 0; j < WIDTH; j++) {
-            tile[i][j] = (sums){0};
-#ifdef PAIRED
-            memcpy(&tile[i][j], finish->column_pairs + j * LANES, sizeof tile[i][j]);
-            tile[i][j] = -tile[i][j] - finish->row_pairs[i];
-#endif
-        }
-    multiply(rows, steps, a, stride, b, ahead, tile);
     load_outputs(finish, &outputs);
     if (finish->columns == PANEL) { /* the same, with what is known at compile time */
         struct finish whole = *finish;
         whole.columns = PANEL;
+        whole.rows = finish->rows < rows ? rows - 1 : rows;
 #define EACH(what) \
     case what: \
         whole.then = what; \
@@ -199,6 +202,17 @@ INLINE void product_rows(const size_t rows, size_t steps, const char *a, size_t 
         finish_row(finish, &outputs, i, kept[i]);
 }
 
+#ifndef PAIRED
+INLINE void product_rows(const size_t rows, size_t steps, const char *a, size_t stride, const char *b, struct ahead ahead, const struct finish *finish)
+{
+    sums tile[ROWS][WIDTH];
+    UNROLL for (size_t i = 0; i < rows; i++)
+        UNROLL for (size_t j = 0; j < WIDTH; j++)
+            tile[i][j] = (sums){0};
+    multiply(rows, steps, a, stride, b, ahead, tile);
+    finish_tile(rows, finish, tile);
+}
+
 static __attribute__((noinline)) void product_tile(size_t rows, size_t steps, const char *a, size_t stride, const char *b, struct ahead ahead, const struct finish *finish)
 {
 #define CASE(n, most) \
@@ -212,3 +226,4 @@ static __attribute__((noinline)) void product_tile(size_t rows, size_t steps, co
     }
 #undef CASE
 }
+#endif
