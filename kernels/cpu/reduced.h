@@ -26,7 +26,7 @@ struct operand {
     void *values;
     size_t stride;       /* bytes a row takes: operand_row_bytes */
     float *scale, *zero; /* [rows]: x = scale * value + zero; zero is noted in int8 alone, elsewhere it is 0 */
-    int32_t *pair_sums;  /* products by pairs, [rows, 2]: what they need to know of a row, for the left outputs of a panel and for the right ones */
+    uint32_t *pair_sums; /* products by pairs, [rows, 2]: what they need to know of a row, for the left outputs of a panel and for the right ones */
     float *row;          /* where numbers are rotated, [2, width]: room for two rows */
 };
 
@@ -37,7 +37,7 @@ struct reduced_linear {
     float *bias;   /* [outputs], this and the next two filled up to whole panels */
     float *scale;  /* integers, [outputs]: unit of an output's weights */
     float *sums;   /* int8, [outputs]: the sum of an output's weights as they are packed, in these units */
-    int32_t *pair_sums; /* products by pairs, [2, outputs filled up]: what they need to know of an output, for upper rows and for lower ones */
+    uint32_t *pair_sums; /* products by pairs, [2, outputs filled up]: what they need to know of an output, for upper rows and for lower ones */
 };
 
 struct reduced {

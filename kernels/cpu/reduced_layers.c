@@ -62,7 +62,7 @@ static void place_linear(struct reduced_layers *layers, struct reduced_linear *l
         linear->bias = (float *)vectors;
         linear->scale = (float *)(vectors + vector);
         linear->sums = (float *)(vectors + 2 * vector);
-        linear->pair_sums = (int32_t *)(vectors + 3 * vector);
+        linear->pair_sums = (uint32_t *)(vectors + 3 * vector);
     }
     at->weights += weights;
     at->vectors += 5 * vector;

@@ -52,6 +52,8 @@ INLINE void multiply_two(const size_t rows, const char *const *third, size_t str
 #ifdef PAIRED
 #include "paired_step.h"
 
+typedef uint32_t modular __attribute__((vector_size(4 * LANES))); /* sums modulo 2^32, which C defines for unsigned numbers alone */
+
 /* Where a processor adds beside its multipliers: of three groups, two are multiplied as a pair, one as usual, as paired_product.h explains,
  *   x0 w0 + x1 w1 = (x0 + w1) (x1 + w0) - x0 x1 - w0 w1,
  * here with x0, x1, w0, w1 groups. Integers lose nothing by it: sums pass 2^31 on the way and come back. */
@@ -96,7 +98,7 @@ struct finish {
     enum tile_then then;
     const float *bias, *weight_scale, *weight_sums; /* of the panel */
     const float *scale, *zero;                      /* of the rows; attention: what each is multiplied with, or NULL */
-    const int32_t *row_pairs, *column_pairs;        /* PAIRED: pair sums of the rows, and of the panel */
+    const uint32_t *row_pairs, *column_pairs;       /* PAIRED: pair sums of the rows, and of the panel */
     float *y;
     size_t y_stride, rows, columns; /* PAIRED: rows that there are; they are every second one of the operand's */
 };
@@ -104,7 +106,9 @@ struct finish {
 /* What of `finish` is the panel's, read once: a result that is stored might overwrite it, for all that the compiler knows. */
 struct outputs {
     vector bias[WIDTH], weight_scale[WIDTH], weight_sums[WIDTH];
-    integers pairs[WIDTH];
+#ifdef PAIRED
+    modular pairs[WIDTH];
+#endif
 };
 
 INLINE void load_outputs(const struct finish *finish, struct outputs *outputs)
@@ -133,7 +137,8 @@ INLINE void results(const struct finish *finish, const struct outputs *outputs, 
         const vector beside = fused(all(finish->zero[i]), outputs->weight_sums[j], outputs->bias[j]);
         y[j] = fused(to_floats(row[j]) * outputs->weight_scale[j], all(finish->scale[i]), beside);
 #elif defined PAIRED
-        y[j] = fused(to_floats(row[j] - outputs->pairs[j] - finish->row_pairs[4 * i]) * outputs->weight_scale[j], all(finish->scale[2 * i]), outputs->bias[j]);
+        const modular sum = (modular)row[j] - outputs->pairs[j] - finish->row_pairs[4 * i];
+        y[j] = fused(to_floats(sum) * outputs->weight_scale[j], all(finish->scale[2 * i]), outputs->bias[j]);
 #elif defined INT16
         y[j] = fused(to_floats(row[j]) * outputs->weight_scale[j], all(finish->scale[i]), outputs->bias[j]);
 #else /* attention's */

@@ -23,7 +23,7 @@ struct two_rows {
 };
 
 /* So many vectors of each half, from their values `from` on, to `to`, half after half, as values p and following. Of a whole block the pair sums are added up: each group that begins a triple times the next. */
-INLINE void place_values(const size_t vectors, const struct two_rows *rows, size_t from, char *to, size_t p, size_t half, integers sum[PRODUCTS])
+INLINE void place_values(const size_t vectors, const struct two_rows *rows, size_t from, char *to, size_t p, size_t half, modular sum[PRODUCTS])
 {
     static const unsigned short begins[AT_A_TIME] = {0x9249, 0x4924, 0x2492};
     integers placed[PRODUCTS][AT_A_TIME];
@@ -38,9 +38,9 @@ INLINE void place_values(const size_t vectors, const struct two_rows *rows, size
             v[i] = (integers)sums_of_halves[product];
             memcpy(to + product * half + value_at(p), &v[i], sizeof v[i]);
             if (vectors == AT_A_TIME && i > 0)
-                sum[product] = dot_some(sum[product], begins[i - 1], v[i - 1], shifted(v[i - 1], v[i]));
+                sum[product] = (modular)dot_some(sum[product], begins[i - 1], v[i - 1], shifted(v[i - 1], v[i]));
             if (vectors == AT_A_TIME && i + 1 == AT_A_TIME)
-                sum[product] = dot_some(sum[product], begins[i], v[i], shifted(v[i], v[i]));
+                sum[product] = (modular)dot_some(sum[product], begins[i], v[i], shifted(v[i], v[i]));
         }
     }
 }
@@ -59,7 +59,7 @@ static uint32_t rest_sum(size_t p, size_t values, const char *half)
 }
 
 /* From value p of a half on, which begins a block, where some are zeros: what is behind a row's width, or all of a row. `sum` begins anew. */
-static __attribute__((noinline)) void place_filled(struct two_rows rows, size_t width, size_t p, char *to, size_t half, integers sum[PRODUCTS])
+static __attribute__((noinline)) void place_filled(struct two_rows rows, size_t width, size_t p, char *to, size_t half, modular sum[PRODUCTS])
 {
     const size_t values = half_steps(width) * GROUP;
     memset(sum, 0, PRODUCTS * sizeof *sum);
@@ -79,29 +79,29 @@ static __attribute__((noinline)) void place_filled(struct two_rows rows, size_t 
             for (size_t q = 0; p + q < values; q += AT_ONCE)
                 place_values(1, &block, q, to, p + q, half, sum);
             for (size_t product = 0; product < PRODUCTS; product++)
-                sum[product][0] += (int32_t)rest_sum(p, values, to + product * half);
+                sum[product][0] += rest_sum(p, values, to + product * half);
         }
     }
 }
 
 /* rows: by value, or they would lie in memory. */
-static void convert_two(size_t width, const struct two_rows rows, char *to, int32_t *pair_sums)
+static void convert_two(size_t width, const struct two_rows rows, char *to, uint32_t *pair_sums)
 {
     const size_t half = half_bytes(width), values = half_steps(width) * GROUP;
-    integers sum[PRODUCTS] = {{0}}, quarter[QUARTERS];
+    modular sum[PRODUCTS] = {{0}}, quarter[QUARTERS];
     size_t p = 0;
     if (rows.half[0][0] && rows.half[1][0])
         for (; values + p + BLOCK_VALUES <= width; p += BLOCK_VALUES)
             place_values(AT_A_TIME, &rows, p, to, p, half, sum);
     if (p < values) {
-        integers more[PRODUCTS];
+        modular more[PRODUCTS];
         place_filled(rows, width, p, to, half, more);
         UNROLL for (size_t i = 0; i < PRODUCTS; i++)
             sum[i] += more[i];
     }
     QUARTER_SUMS(sum, quarter);
     UNROLL for (size_t i = 0; i < QUARTERS; i++)
-        pair_sums[i] = integers_sum(quarter[i]);
+        pair_sums[i] = modular_sum(quarter[i]);
 }
 
 /* One row of two. Where a row has no unit, its values are zeros: no others may touch its neighbour's sums. */
@@ -173,16 +173,16 @@ static void place_lanes(size_t inputs, const char *left, size_t row_bytes, char 
 }
 
 /* The pair sums of LANES outputs of a panel. */
-static integers panel_sums(size_t steps, const char *panel)
+static modular panel_sums(size_t steps, const char *panel)
 {
-    integers sum = {0};
+    sums sum = {0};
     for (size_t p = 0; p + AT_A_TIME <= steps; p += AT_A_TIME) {
         integers first, second;
         memcpy(&first, panel + p * PANEL * STEP_BYTES, sizeof first);
         memcpy(&second, panel + (p + 1) * PANEL * STEP_BYTES, sizeof second);
         sum = dot(sum, first, second);
     }
-    return sum;
+    return (modular)sum;
 }
 
 /* Places outputs, PACKED_TOGETHER of them. */
@@ -191,7 +191,7 @@ static void place_outputs(const struct reduced_linear *layer, size_t output, con
     const size_t row_bytes = packed_row_bytes(layer->inputs), bytes = panel_bytes(layer->inputs);
     char *panels = (char *)layer->weights + output / (2 * PANEL) * PRODUCTS * bytes;
     for (size_t lane = 0; lane < PANEL; lane += LANES) {
-        integers product[PRODUCTS], quarter[QUARTERS];
+        modular product[PRODUCTS], quarter[QUARTERS];
         place_lanes(layer->inputs, values + lane * row_bytes, row_bytes, panels + lane * STEP_BYTES);
         for (size_t i = 0; i < PRODUCTS; i++)
             product[i] = panel_sums(half_steps(layer->inputs), panels + i * bytes + lane * STEP_BYTES);

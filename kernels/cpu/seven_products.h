@@ -55,7 +55,7 @@ static size_t weight_bytes(size_t inputs, size_t outputs)
     return whole_panels(outputs) / (2 * PANEL) * PRODUCTS * panel_bytes(inputs);
 }
 
-typedef sums tile_sums[ROWS][WIDTH];
+typedef modular tile_sums[ROWS][WIDTH];
 enum { KEPT = 4 }; /* sums of products that later ones begin with: of the first four, and then of 4 in place of 0 */
 
 /* One of the seven products, of `rows` pairs of rows. finish: of the quarter that is done by it; NULL: none is. */
@@ -71,22 +71,22 @@ INLINE void seventh_rows(const size_t rows, size_t product, size_t steps, const 
     multiply(rows, steps, a, stride, b, ahead, tile);
     switch (product) {
     case 1: case 5:
-        EACH_SUM(tile[i][j] += kept[0][i][j])
+        EACH_SUM(tile[i][j] = (sums)((modular)tile[i][j] + kept[0][i][j]))
         break;
     case 3:
-        EACH_SUM(tile[i][j] += kept[2][i][j])
+        EACH_SUM(tile[i][j] = (sums)((modular)tile[i][j] + kept[2][i][j]))
         break;
     case 4:
-        EACH_SUM(tile[i][j] += kept[1][i][j] - kept[0][i][j] - kept[2][i][j])
+        EACH_SUM(tile[i][j] = (sums)((modular)tile[i][j] + kept[1][i][j] - kept[0][i][j] - kept[2][i][j]))
         break;
     case 6:
-        EACH_SUM(tile[i][j] += kept[0][i][j] - kept[1][i][j] + kept[3][i][j])
+        EACH_SUM(tile[i][j] = (sums)((modular)tile[i][j] + kept[0][i][j] - kept[1][i][j] + kept[3][i][j]))
         break;
     default: break;
     }
     if (product < 5) {
-        sums(*const keep)[WIDTH] = kept[product % KEPT];
-        EACH_SUM(keep[i][j] = tile[i][j])
+        modular(*const keep)[WIDTH] = kept[product % KEPT];
+        EACH_SUM(keep[i][j] = (modular)tile[i][j])
     }
     if (finish && finish->columns)
         finish_tile(rows, finish, tile);
