@@ -152,13 +152,19 @@ def open_peers(folder, precision, cores, scratch):
                 print(f"({kind.name} {precision}: {type(error).__name__}: {str(error).splitlines()[0][:100]})", flush=True)
 
 
+def warm_seconds(ours, texts, cores):
+    """Right after another run: so the weights' file is in memory, as the peers' weights are, and the memory that was just used is at hand. A virtual machine may have given that back to its host within
+    seconds, and gets it again for 0.2 s or more."""
+    ours.seconds(texts[:cores], cores)
+    return ours.seconds(texts, cores)
+
+
 def measure(ours, peers, texts, cores, rounds):
     """Medians of texts a second, by name."""
     sizes = {name: best_batch(peer, texts, cores) for name, peer in peers.items()}
     rates = {}
     for _ in range(rounds):
-        ours.seconds(texts[:cores], cores)  # the weights' file is in memory then, as the peers' weights are: while they ran the system may have dropped it
-        whole, quarter = ours.seconds(texts, cores), ours.seconds(texts[: len(texts) // 4], cores)
+        whole, quarter = (warm_seconds(ours, some, cores) for some in (texts, texts[: len(texts) // 4]))
         rates.setdefault("text2emb", []).append(len(texts) * 0.75 / (whole - quarter))
         rates.setdefault("text2emb, with start", []).append(len(texts) / whole)
         for name, peer in peers.items():
