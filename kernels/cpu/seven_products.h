@@ -56,7 +56,8 @@ static size_t weight_bytes(size_t inputs, size_t outputs)
 }
 
 typedef modular tile_sums[ROWS][WIDTH];
-enum { KEPT = 4 }; /* sums of products that later ones begin with: of the first four, and then of 4 in place of 0 */
+/* Sums that later products need, each where the number says: 0: product 0; 1: 0 + 1; 2: 2; 3: 2 + 3; and then, in place of product 0, 0: 1 - 2 + 4. */
+enum { KEPT = 4 };
 
 /* One of the seven products, of `rows` pairs of rows. finish: of the quarter that is done by it; NULL: none is. */
 INLINE void seventh_rows(const size_t rows, size_t product, size_t steps, const char *a, size_t stride, const char *b, struct ahead ahead, tile_sums kept[KEPT],
