@@ -13,14 +13,6 @@ typedef integers sums;
 #define paired_step(sum, x, first, second, single) PAIRED_STEP("vpaddw", "vpdpwssd", sum, x, first, second, single)
 #define dot_some(sum, lanes, a, b) ((sums)_mm512_mask_dpwssd_epi32((__m512i)(sum), lanes, (__m512i)(a), (__m512i)(b)))
 
-static inline uint32_t modular_sum(uint32_t v __attribute__((vector_size(64))))
-{
-    uint32_t sum = 0;
-    for (size_t i = 0; i < LANES; i++)
-        sum += v[i];
-    return sum;
-}
-
 /* Added to 1.5 * 2^23 a number is rounded, and stands in the low bits. */
 static inline __m512i round_two(vector first, vector second, float factor)
 {

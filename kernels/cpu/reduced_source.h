@@ -9,7 +9,7 @@
  *   fused(a, b, c)                         a * b + c, rounded once
  *   to_floats(sums), vector_larger(a, b), vector_smaller(a, b), vector_sum(a), vector_largest(a)
  *   paired_step(sums, x, first, second, single)   PAIRED: see paired_step.h
- *   dot_some(sum, lanes, a, b), shifted(a, b), modular_sum(v)   PAIRED: dot in those lanes alone, a bit each; a[1 ..] and then b[0]; a vector's sum, modulo 2^32
+ *   dot_some(sum, lanes, a, b), shifted(a, b)   PAIRED: dot in those lanes alone, a bit each; a[1 ..] and then b[0]
  *   round_two(first, second, factor)       int16: two vectors times `factor`, to the nearest whole number, as 2 * LANES values of an operand
  *   store_bytes(at, v)                     int8: the values of four vectors, to the nearest of 0 .. 255
  *   look_up(table, numbers), integers_smaller(a, b)   if there are: numbers table[0 .. 2 * LANES - 1] by the low bits of integers; the smaller of two

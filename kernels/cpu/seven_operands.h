@@ -84,6 +84,14 @@ static __attribute__((noinline)) void place_filled(struct two_rows rows, size_t 
     }
 }
 
+INLINE uint32_t modular_sum(modular v)
+{
+    uint32_t sum = 0;
+    for (size_t i = 0; i < LANES; i++)
+        sum += v[i];
+    return sum;
+}
+
 /* rows: by value, or they would lie in memory. */
 static void convert_two(size_t width, const struct two_rows rows, char *to, uint32_t *pair_sums)
 {
