@@ -347,6 +347,7 @@ static void check_pairs(void)
     report("int16", "by pairs: bits of plain products", differ, 0);
     report("int16", "by pairs: longest rows", error, 2e-3); /* numbers of one size are all rounded alike */
 }
+
 /* Rows that are no numbers, one of them with bits in places where others have none, stay without effect on their neighbours, and so does what comes of them. */
 static void check_no_numbers(void)
 {

@@ -65,8 +65,7 @@ static enum rows_wanted rows_pooled(const struct model_folder *model)
 static int make_fixed_buffers(struct encoder *encoder, struct reason *why)
 {
     const struct model_folder *model = encoder->model;
-    /* An odd number of cache lines, so that the rows of a tile do not fall into the same sets of the first-level cache. */
-    encoder->stride = ((model->hidden * sizeof *encoder->states + LINE - 1) / LINE | 1) * LINE / sizeof *encoder->states;
+    encoder->stride = layers_row_stride(model->hidden);
     encoder->wanted = rows_pooled(model);
     encoder->words = calloc(model->hidden, sizeof *encoder->words);
     if (!encoder->words)

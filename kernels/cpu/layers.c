@@ -36,14 +36,13 @@ static size_t whole(size_t number, size_t unit)
     return (number + unit - 1) / unit * unit;
 }
 
-/* An odd number of cache lines, so that the rows of a tile do not fall into the same sets of the first-level cache. */
-static size_t row_stride(size_t width)
+/* ---- what layers in reduced precision share ---- */
+
+size_t layers_row_stride(size_t width)
 {
     const size_t unit = LINE / sizeof(float);
     return (whole(width, unit) / unit | 1) * unit;
 }
-
-/* ---- what layers in reduced precision share ---- */
 
 size_t layers_heads_at_once(const struct model_folder *model)
 {
@@ -232,8 +231,8 @@ static int reserve(struct layers *layers, size_t rows, struct reason *why)
         return 0;
     free_buffers(layers);
     const size_t longest = rows < model->max_tokens ? rows : model->max_tokens, qkv = 3 * layers->heads_at_once * head_size_of(layers);
-    layers->stride = row_stride(model->hidden);
-    layers->block_stride = row_stride(qkv > BLOCK_COLUMNS ? qkv : BLOCK_COLUMNS);
+    layers->stride = layers_row_stride(model->hidden);
+    layers->block_stride = layers_row_stride(qkv > BLOCK_COLUMNS ? qkv : BLOCK_COLUMNS);
     layers->block = make_buffer(rows * layers->block_stride);
     layers->context = make_buffer(rows * layers->stride);
     layers->next = make_buffer(rows * layers->stride);

@@ -28,6 +28,8 @@ enum rows_wanted { ROWS_ALL, ROWS_FIRST, ROWS_LAST };
 
 /* ---- what layers in reduced precision share with these ---- */
 
+/* Floats from row to row: an odd number of cache lines, so that the rows of a tile do not fall into the same sets of the first-level cache. */
+size_t layers_row_stride(size_t width);
 /* The largest number of heads that divides them all and whose queries, keys and values stay in the second-level cache; at least one. */
 size_t layers_heads_at_once(const struct model_folder *model);
 /* Heads `first` and following of a text. */

@@ -37,13 +37,6 @@ static size_t round_up(size_t number, size_t unit)
     return (number + unit - 1) / unit * unit;
 }
 
-/* Floats from row to row: an odd number of cache lines, so that rows that are used together do not fall into the same sets of the first-level cache. */
-static size_t row_stride(size_t width)
-{
-    const size_t unit = LINE / sizeof(float);
-    return (round_up(width, unit) / unit | 1) * unit;
-}
-
 /* ---- weights ---- */
 
 /* Where what is packed lies: weights one behind the other, so that those of the next layer are found ahead, and then all the vectors. */
@@ -229,9 +222,9 @@ static int make_fixed_buffers(struct reduced_layers *layers, struct reason *why)
 {
     const struct model_folder *model = layers->model;
     const size_t tile = layers->kernels.rows;
-    layers->qkv_stride = row_stride(3 * model->hidden / layers->groups);
-    layers->context_stride = row_stride(model->hidden);
-    layers->wide_stride = row_stride(layers->block_columns);
+    layers->qkv_stride = layers_row_stride(3 * model->hidden / layers->groups);
+    layers->context_stride = layers_row_stride(model->hidden);
+    layers->wide_stride = layers_row_stride(layers->block_columns);
     layers->wide_rows = WIDE_BYTES / (layers->wide_stride * sizeof(float)) / tile * tile;
     if (layers->wide_rows < tile)
         layers->wide_rows = tile;

@@ -52,6 +52,21 @@
 #include "reduced_gelu.h"
 #endif
 
+#ifndef PAIRED /* which has more than the values of each row and output (seven_operands.h) */
+enum { PACKED_TOGETHER = 1 }; /* outputs that are placed at a time */
+
+/* The values of a row, or of an output's weights, filled up to whole groups. */
+static size_t packed_row_bytes(size_t width)
+{
+    return (width + GROUP - 1) / GROUP * GROUP * VALUE_BYTES;
+}
+
+static size_t weight_bytes(size_t inputs, size_t outputs)
+{
+    return (outputs + PANEL - 1) / PANEL * PANEL * packed_row_bytes(inputs);
+}
+#endif
+
 #if defined DIGITS
 #include "tile_product.h"
 #elif defined PAIRED

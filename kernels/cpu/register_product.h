@@ -32,23 +32,11 @@ INLINE size_t value_at(size_t j)
     return j * VALUE_BYTES;
 }
 
-static size_t packed_row_bytes(size_t width)
-{
-    return (width + GROUP - 1) / GROUP * STEP_BYTES;
-}
-
 /* An odd number of cache lines, so that the rows of a tile do not fall into the same sets of the first-level cache. */
 static size_t operand_row_bytes(size_t width)
 {
     return ((packed_row_bytes(width) + 63) / 64 | 1) * 64;
 }
-
-static size_t weight_bytes(size_t inputs, size_t outputs)
-{
-    return (outputs + PANEL - 1) / PANEL * PANEL * packed_row_bytes(inputs);
-}
-
-enum { PACKED_TOGETHER = 1 };
 
 /* Places an output's inputs, as the groups of a row, into its panel. */
 static void place_outputs(const struct reduced_linear *layer, size_t output, const char *row)

@@ -219,22 +219,10 @@ INLINE size_t value_at(size_t j)
     return j / GROUP * DIGITS * APART + j % GROUP;
 }
 
-static size_t packed_row_bytes(size_t width)
-{
-    return (width + GROUP - 1) / GROUP * GROUP * DIGITS;
-}
-
 static size_t operand_row_bytes(size_t width)
 {
     return packed_row_bytes(width);
 }
-
-static size_t weight_bytes(size_t inputs, size_t outputs)
-{
-    return (outputs + PANEL - 1) / PANEL * PANEL * packed_row_bytes(inputs);
-}
-
-enum { PACKED_TOGETHER = 1 };
 
 /* Places an output's inputs into its panel; row [steps, DIGITS, GROUP]. */
 static void place_outputs(const struct reduced_linear *layer, size_t output, const char *row)
