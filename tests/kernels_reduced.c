@@ -44,12 +44,12 @@ static struct operand make_operand(const struct reduced *kernels, size_t rows, s
 {
     const size_t stride = kernels->operand_row_bytes(width);
     return (struct operand){room((rows + kernels->rows - 1) / kernels->rows * kernels->rows * stride), stride, room(rows * sizeof(float)), room(rows * sizeof(float)),
-                            room((rows + 1) * 2 * sizeof(int32_t)), room(2 * width * sizeof(float))};
+                            room((rows + 1) * 2 * sizeof(int32_t)), room(kernels->operand_room(width))};
 }
 
 static void free_operand(struct operand *operand)
 {
-    free(operand->values), free(operand->scale), free(operand->zero), free(operand->pair_sums), free(operand->row);
+    free(operand->values), free(operand->scale), free(operand->zero), free(operand->pair_sums), free(operand->room);
 }
 
 static struct reduced_linear make_layer(const struct reduced *kernels, size_t inputs, size_t outputs, const float *weights, const float *bias)

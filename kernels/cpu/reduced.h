@@ -27,7 +27,7 @@ struct operand {
     size_t stride;       /* bytes a row takes: operand_row_bytes */
     float *scale, *zero; /* [rows]: x = scale * value + zero; zero is noted in int8 alone, elsewhere it is 0 */
     uint32_t *pair_sums; /* products by pairs, [rows, 2]: what they need to know of a row, for the left outputs of a panel and for the right ones */
-    float *row;          /* where numbers are rotated, [2, width]: room for two rows */
+    void *room;          /* operand_room: where two rows are rotated; products by pairs: where weights are added */
 };
 
 /* A linear layer, packed: panels of `panel` outputs, filled up with zeros. */
@@ -48,6 +48,7 @@ struct reduced {
     size_t tile_rows; /* 0: the values of a row lie side by side; or they lie in tiles of so many rows */
     size_t group;         /* inputs that one lane of an instruction takes at a time */
     size_t (*operand_row_bytes)(size_t width);
+    size_t (*operand_room)(size_t width);
     size_t (*weight_bytes)(size_t inputs, size_t outputs);
 
     int by_columns; /* the widest activations are best made for as many of their columns at a time as the states have */

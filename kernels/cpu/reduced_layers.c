@@ -173,8 +173,8 @@ static int make_operand(struct operand *operand, size_t rows, size_t width, cons
     operand->scale = make_buffer(rows * sizeof(float));
     operand->zero = make_buffer(rows * sizeof(float));
     operand->pair_sums = make_buffer(round_up(rows, 2) * 2 * sizeof(int32_t));
-    operand->row = make_buffer(2 * width * sizeof(float));
-    return operand->values && operand->scale && operand->zero && operand->pair_sums && operand->row ? 0 : -1;
+    operand->room = make_buffer(kernels->operand_room(width));
+    return operand->values && operand->scale && operand->zero && operand->pair_sums && operand->room ? 0 : -1;
 }
 
 static void free_operand(struct operand *operand)
@@ -183,13 +183,13 @@ static void free_operand(struct operand *operand)
     free(operand->scale);
     free(operand->zero);
     free(operand->pair_sums);
-    free(operand->row);
+    free(operand->room);
     *operand = (struct operand){0};
 }
 
 static struct operand rows_from(const struct operand *operand, size_t row)
 {
-    return (struct operand){(char *)operand->values + row * operand->stride, operand->stride, operand->scale + row, operand->zero + row, operand->pair_sums + 2 * row, operand->row};
+    return (struct operand){(char *)operand->values + row * operand->stride, operand->stride, operand->scale + row, operand->zero + row, operand->pair_sums + 2 * row, operand->room};
 }
 
 static void free_buffers(struct reduced_layers *layers)

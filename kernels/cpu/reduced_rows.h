@@ -65,7 +65,7 @@ INLINE float largest_rotated(size_t width, const float *x, float *rotated)
 
 INLINE float *rotated_row(size_t width, const struct operand *into, size_t row)
 {
-    return into->row + row % 2 * width;
+    return (float *)into->room + row % 2 * width;
 }
 #endif
 

@@ -65,6 +65,11 @@ static size_t weight_bytes(size_t inputs, size_t outputs)
 {
     return (outputs + PANEL - 1) / PANEL * PANEL * packed_row_bytes(inputs);
 }
+
+static size_t operand_room(size_t width)
+{
+    return 2 * width * sizeof(float);
+}
 #endif
 
 #if defined DIGITS
@@ -192,5 +197,5 @@ static int pack(const struct reduced_linear *layer, const float *const *weights)
 }
 
 #define REDUCED_TABLE \
-    .panel = TWOS * PANEL, .rows = TWOS * ROWS, .tile_rows = TILED, .group = GROUP, .operand_row_bytes = operand_row_bytes, .weight_bytes = weight_bytes, .pack = pack, \
+    .panel = TWOS * PANEL, .rows = TWOS * ROWS, .tile_rows = TILED, .group = GROUP, .operand_row_bytes = operand_row_bytes, .operand_room = operand_room, .weight_bytes = weight_bytes, .pack = pack, \
     .linear = linear, .linear_gelu = linear_gelu, .convert = convert, .layer_norm = layer_norm

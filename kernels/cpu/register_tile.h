@@ -49,38 +49,24 @@ INLINE void multiply_two(const size_t rows, const char *const *third, size_t str
 }
 #endif
 
-#ifdef PAIRED
-#include "paired_step.h"
-
-typedef uint32_t modular __attribute__((vector_size(4 * LANES))); /* sums modulo 2^32, which C defines for unsigned numbers alone */
-
-/* Where a processor adds beside its multipliers: of three groups, two are multiplied as a pair, one as usual, as paired_product.h explains,
- *   x0 w0 + x1 w1 = (x0 + w1) (x1 + w0) - x0 x1 - w0 w1,
- * here with x0, x1, w0, w1 groups. Integers lose nothing by it: sums pass 2^31 on the way and come back. */
-INLINE void multiply_pairs(const size_t rows, const char *const *third, size_t stride, size_t p, const char *b, sums tile[ROWS][WIDTH])
+/* The addresses of every third row, from which the others are addressed as base + stride and base + 2 * stride. */
+INLINE void address_rows(const size_t rows, const char *a, size_t stride, const char *third[(ROWS + 2) / 3])
 {
-    sums first[WIDTH], second[WIDTH], single[WIDTH];
-    load_panel(b, p, first);
-    load_panel(b, p + 1, second);
-    load_panel(b, p + 2, single);
-    UNROLL for (size_t i = 0; i < rows; i++)
-        paired_step(tile[i], third[i / 3] + i % 3 * stride + p * STEP_BYTES, first, second, single);
-}
-#endif
-
-INLINE void multiply(const size_t rows, size_t steps, const char *a, size_t stride, const char *b, struct ahead ahead, sums tile[ROWS][WIDTH])
-{
-    const char *third[(ROWS + 2) / 3];
     UNROLL for (size_t i = 0; i < rows; i += 3) {
         third[i / 3] = a + i * stride;
         __asm__("" : "+r"(third[i / 3])); /* or the compiler derives one register a row from it again */
     }
+}
+
+#ifndef PAIRED
+INLINE void multiply(const size_t rows, size_t steps, const char *a, size_t stride, const char *b, struct ahead ahead, sums tile[ROWS][WIDTH])
+{
+    const char *third[(ROWS + 2) / 3];
+    address_rows(rows, a, stride, third);
     size_t p = 0;
     for (; p + AT_A_TIME <= steps; p += AT_A_TIME) {
         fetch_ahead(&ahead);
-#ifdef PAIRED
-        multiply_pairs(rows, third, stride, p, b, tile);
-#elif defined dot_two
+#ifdef dot_two
         UNROLL for (size_t q = 0; q < AT_A_TIME; q += 2)
             multiply_two(rows, third, stride, p + q, b, tile);
 #else
@@ -91,6 +77,9 @@ INLINE void multiply(const size_t rows, size_t steps, const char *a, size_t stri
     for (; p < steps; p++)
         multiply_step(rows, third, stride, p, b, tile);
 }
+#else
+typedef uint32_t modular __attribute__((vector_size(4 * LANES))); /* sums modulo 2^32, which C defines for unsigned numbers alone */
+#endif
 
 /* What becomes of a tile. */
 enum tile_then { TILE_STORE, TILE_ADD, TILE_GELU };

@@ -10,8 +10,6 @@
         (quarter)[3] = (product)[3] - (product)[0] + (product)[4] + (product)[6]; \
     } while (0)
 
-typedef int16_t values16 __attribute__((vector_size(64)));
-
 /* ---- rows ---- */
 
 enum { BLOCK_VALUES = AT_A_TIME * AT_ONCE }; /* of a half: whole vectors and whole triples of groups */
@@ -161,50 +159,41 @@ INLINE void load_groups(const char *values, size_t row_bytes, __m512i groups[LAN
     transpose(groups);
 }
 
-/* Left outputs and the right ones beside them, LANES of each, to their panels. */
-static void place_lanes(size_t inputs, const char *left, size_t row_bytes, char *panels)
+/* Left outputs and the right ones beside them, LANES of each, to their panels. pair_sums: of the products' weights. */
+static void place_lanes(size_t inputs, const char *left, size_t row_bytes, char *panels, modular pair_sums[PRODUCTS])
 {
-    const size_t steps = half_steps(inputs), right = PANEL * row_bytes, second = steps * STEP_BYTES, apart = panel_bytes(inputs);
+    const size_t steps = half_steps(inputs), apart = panel_bytes(inputs), paired = steps / AT_A_TIME * AT_A_TIME;
+    sums sum[PRODUCTS] = {{0}};
+    integers first[PRODUCTS]; /* of a pair */
     for (size_t p = 0; p < steps; p += LANES) {
-        __m512i b[2][2][LANES]; /* first and second half; left and right */
-        for (size_t h = 0; h < 2; h++)
-            for (size_t r = 0; r < 2; r++)
-                load_groups(left + r * right + h * second + p * STEP_BYTES, row_bytes, b[h][r]);
+        __m512i b[QUARTERS][LANES];
+        for (size_t q = 0; q < QUARTERS; q++)
+            load_groups(left + q % 2 * PANEL * row_bytes + (q / 2 * steps + p) * STEP_BYTES, row_bytes, b[q]);
         for (size_t i = 0; i < LANES && p + i < steps; i++) {
-            char *to = panels + (p + i) * PANEL * STEP_BYTES;
-            const values16 b00 = (values16)b[0][0][i], b01 = (values16)b[0][1][i], b10 = (values16)b[1][0][i], b11 = (values16)b[1][1][i];
-            const values16 placed[PRODUCTS] = {b00, b10 - b00, b11, b01 - b11, b00 + b11, b10 + b11, b00 + b01};
-            UNROLL for (size_t product = 0; product < PRODUCTS; product++)
-                memcpy(to + product * apart, &placed[product], sizeof placed[product]);
+            for (size_t q = 0; q < QUARTERS; q++)
+                memcpy(panels + q * apart + (p + i) * PANEL * STEP_BYTES, &b[q][i], sizeof b[q][i]);
+            UNROLL for (size_t product = 0; product < PRODUCTS; product++) {
+                const integers values = (integers)sum_weights(weights_of[product].sum, (values16)b[weights_of[product].first][i], (values16)b[weights_of[product].second][i]);
+                if ((p + i) % AT_A_TIME == 1 && p + i < paired)
+                    sum[product] = dot(sum[product], first[product], values);
+                first[product] = values;
+            }
         }
     }
-}
-
-/* The pair sums of LANES outputs of a panel. */
-static modular panel_sums(size_t steps, const char *panel)
-{
-    sums sum = {0};
-    for (size_t p = 0; p + AT_A_TIME <= steps; p += AT_A_TIME) {
-        integers first, second;
-        memcpy(&first, panel + p * PANEL * STEP_BYTES, sizeof first);
-        memcpy(&second, panel + (p + 1) * PANEL * STEP_BYTES, sizeof second);
-        sum = dot(sum, first, second);
-    }
-    return (modular)sum;
+    for (size_t product = 0; product < PRODUCTS; product++)
+        pair_sums[product] = (modular)sum[product];
 }
 
 /* Places outputs, PACKED_TOGETHER of them. */
 static void place_outputs(const struct reduced_linear *layer, size_t output, const char *values)
 {
-    const size_t row_bytes = packed_row_bytes(layer->inputs), bytes = panel_bytes(layer->inputs);
-    char *panels = (char *)layer->weights + output / (2 * PANEL) * PRODUCTS * bytes;
+    const size_t row_bytes = packed_row_bytes(layer->inputs);
+    char *panels = (char *)layer->weights + output / (2 * PANEL) * QUARTERS * panel_bytes(layer->inputs);
     for (size_t lane = 0; lane < PANEL; lane += LANES) {
         modular product[PRODUCTS], quarter[QUARTERS];
-        place_lanes(layer->inputs, values + lane * row_bytes, row_bytes, panels + lane * STEP_BYTES);
-        for (size_t i = 0; i < PRODUCTS; i++)
-            product[i] = panel_sums(half_steps(layer->inputs), panels + i * bytes + lane * STEP_BYTES);
+        place_lanes(layer->inputs, values + lane * row_bytes, row_bytes, panels + lane * STEP_BYTES, product);
         QUARTER_SUMS(product, quarter);
-        for (size_t i = 0; i < QUARTERS; i++)
-            memcpy(layer->pair_sums + i / 2 * whole_panels(layer->outputs) + output + i % 2 * PANEL + lane, &quarter[i], sizeof quarter[i]);
+        for (size_t q = 0; q < QUARTERS; q++)
+            memcpy(layer->pair_sums + q / 2 * whole_panels(layer->outputs) + output + q % 2 * PANEL + lane, &quarter[q], sizeof quarter[q]);
     }
 }
