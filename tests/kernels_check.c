@@ -41,7 +41,8 @@ struct layer { struct linear packed; float *weights, *bias; };
 static struct layer make_layer(const struct kernels *kernels, size_t inputs, size_t outputs)
 {
     const size_t wide = (outputs + kernels->panel - 1) / kernels->panel * kernels->panel;
-    struct layer layer = {{inputs, outputs, make(wide * inputs, 0), make(wide, 0), make(wide, 0), make(wide, 0)}, make(inputs * outputs, 1), make(outputs, 1)};
+    struct linear packed = {.inputs = inputs, .outputs = outputs, .weights = make(wide * inputs, 0), .bias = make(wide, 0), .unscale = make(wide, 0), .pair_sums = make(wide, 0)};
+    struct layer layer = {packed, make(inputs * outputs, 1), make(outputs, 1)};
     const size_t cut = outputs / 3; /* in two parts, as queries, keys and values are */
     kernels->pack(&layer.packed, layer.weights, inputs, 0, cut);
     kernels->pack(&layer.packed, layer.weights + cut * inputs, inputs, cut, outputs - cut);
@@ -291,12 +292,49 @@ static void check_sums(const struct kernels *kernels)
     report(kernels, "sums of rows", error, 2e-6);
 }
 
+/* y of a layer whose weights [SIDE, SIDE] are packed in a type that they are numbers of. */
+enum { SIDE = 256, STORED_ROWS = 50 };
+static void multiply_stored(const struct kernels *kernels, enum float_type stored, const float *weights, const float *x, float *y)
+{
+    struct layer layer = make_layer(kernels, SIDE, SIDE);
+    layer.packed.stored = stored;
+    layer.packed.widened = stored == FLOATS_F32 ? NULL : make(SIDE * kernels->panel, 0);
+    memset(layer.packed.bias, 0, SIDE * sizeof *layer.packed.bias);
+    kernels->pack(&layer.packed, weights, SIDE, 0, SIDE);
+    kernels->linear(&layer.packed, LINEAR_STORE, STORED_ROWS, x, SIDE, y, SIDE);
+    free(layer.packed.widened);
+    free_layer(&layer);
+}
+
+/* Weights of 16 bits give the bits that the same numbers give in f32, with every pattern of 16 bits among them: an output has those of one upper byte. */
+static void check_stored(const struct kernels *kernels)
+{
+    uint16_t patterns[SIDE * SIDE];
+    float *weights = make(SIDE * SIDE, 0), *x = make(STORED_ROWS * SIDE, 1), *wide = make(STORED_ROWS * SIDE, 0), *narrow = make(STORED_ROWS * SIDE, 0);
+    size_t numbers = 0;
+    int differ = 0;
+    for (size_t i = 0; i < SIDE * SIDE; i++)
+        patterns[i] = (uint16_t)i;
+    for (int type = FLOATS_F16; type <= FLOATS_BF16; type++) {
+        (type == FLOATS_F16 ? floats_from_f16 : floats_from_bf16)(patterns, SIDE * SIDE, weights);
+        multiply_stored(kernels, FLOATS_F32, weights, x, wide);
+        multiply_stored(kernels, (enum float_type)type, weights, x, narrow);
+        for (size_t i = 0; i < STORED_ROWS * SIDE; i++) {
+            numbers += isfinite(wide[i]) != 0;
+            differ |= isnan(wide[i]) ? !isnan(narrow[i]) : memcmp(&wide[i], &narrow[i], sizeof *wide) != 0;
+        }
+    }
+    report(kernels, "linear: bits of weights in 16 bits", differ || numbers < STORED_ROWS * SIDE * 3 / 2, 0);
+    free(weights), free(x), free(wide), free(narrow);
+}
+
 int main(void)
 {
     const struct kernels *kernels;
     for (size_t i = 0; (kernels = kernels_available(i)); i++) {
         check_linear(kernels);
         check_linear_outliers(kernels);
+        check_stored(kernels);
         check_attention(kernels);
         check_layer_norm(kernels);
         check_sums(kernels);

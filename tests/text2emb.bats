@@ -105,6 +105,63 @@ END
     done
 }
 
+# halve FOLDER TYPE: the default model with its weights' upper halves alone, in BF16, or in F32 with zeros below.
+halve() {
+    cp -r "$model" "$1"
+    rm "$1/model.safetensors"
+    python3 - "$model/model.safetensors" "$1/model.safetensors" "$2" <<'END'
+import array, json, struct, sys
+source, target, kind = sys.argv[1:]
+data = open(source, "rb").read()
+begin = 8 + struct.unpack("<Q", data[:8])[0]
+header, out, at = json.loads(data[8:begin]), {}, 0
+parts = []
+for name, tensor in header.items():
+    if name != "__metadata__":
+        first, end = (begin + offset for offset in tensor["data_offsets"])
+        part = data[first:end]
+        if tensor["dtype"] == "F32":
+            numbers = array.array("H", part)
+            numbers[::2] = array.array("H", bytes(len(numbers)))
+            part = (numbers[1::2] if kind == "BF16" else numbers).tobytes()
+            tensor["dtype"] = kind
+        out[name] = tensor | {"data_offsets": [at, at + len(part)]}
+        parts.append(part)
+        at += len(part)
+head = json.dumps(out).encode()
+head += b" " * (-len(head) % 8)
+with open(target, "wb") as file:
+    file.writelines([struct.pack("<Q", len(head)), head, *parts])
+END
+}
+
+@test "weights of 16 bits give the bits that the same numbers give in f32" {
+    halve "$folder/narrow" BF16
+    halve "$folder/wide" F32
+    head -3 tests/fixtures/text2emb/texts.txt >"$folder/texts"
+    for set in avx512_paired avx512 avx2 plain; do
+        KERNELS=$set "$program" --model "$folder/wide" --signature >/dev/null 2>&1 || continue
+        KERNELS=$set "$program" --model "$folder/wide" "$folder/texts" "$folder/wide.npy"
+        KERNELS=$set "$program" --model "$folder/narrow" "$folder/texts" "$folder/narrow.npy"
+        cmp "$folder/wide.npy" "$folder/narrow.npy"
+    done
+}
+
+@test "one process takes no more memory than the weights' file and 150 MB, in every precision" {
+    [ "${BUILD:-release}" = release ] || skip "measured in the release build"
+    halve "$folder/narrow" BF16
+    for i in {1..6}; do sed "s/$/ $i/" tests/fixtures/text2emb/texts.txt; done >"$folder/texts"
+    for weights in "$model" "$folder/narrow"; do
+        bytes=$(stat -Lc %s "$weights/model.safetensors")
+        for precision in f32 bf16 int8; do
+            read -r memory _ < <("build/release/tests/peak" "$program" --model "$weights" --precision $precision "$folder/texts" "$folder/out.npy" 2>/dev/null)
+            echo "$weights $precision: $memory KB, file $((bytes / 1024)) KB"
+            # A small model is far below the bound; a fifth of the 150 MB tells whether packed weights are larger than the file's.
+            [ "$memory" -le $((bytes / 1024 + 150 * 1024 / 5)) ]
+        done
+    done
+}
+
 @test "a shard keeps every item's place: rows of quarantined ones are zero, the others are those of the text file" {
     printf '["first text", "", "second text", " \\t\\u3000", "first text", "\\u0000\\u200b", "last"]' >"$folder/texts.json"
     make_list "$folder/texts.json"

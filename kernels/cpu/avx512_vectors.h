@@ -7,6 +7,7 @@ typedef int32_t integers __attribute__((vector_size(64)));
 #define LANES 16
 #define fused(a, b, c) ((vector)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
 #define to_floats(sum) ((vector)_mm512_cvtepi32_ps((__m512i)(sum)))
+#define floats_of_halves(halves) ((vector)_mm512_cvtph_ps((__m256i)(halves)))
 #define vector_larger(a, b) ((vector)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define vector_smaller(a, b) ((vector)_mm512_min_ps((__m512)(a), (__m512)(b)))
 #define integers_smaller(a, b) ((integers)_mm512_min_epi32((__m512i)(a), (__m512i)(b)))

@@ -18,13 +18,16 @@
 
 #include <stddef.h>
 
+#include "../../tools/lib/half_floats.h"
 #include "../../tools/lib/message.h"
 
 /* A linear layer y = x W^T + b, its weights packed for one instruction set: panels of `panel` outputs, each [inputs, panel], the last one
- * filled up with zeros. */
+ * filled up with zeros. Weights that have no more than 16 bits take no more. */
 struct linear {
     size_t inputs, outputs;
-    float *weights; /* [ceil(outputs / panel), inputs, panel] */
+    enum float_type stored;
+    void *weights;  /* [ceil(outputs / panel), inputs, panel], as `stored` says */
+    float *widened; /* [inputs, panel], where 16 bits become floats again, a panel at a time; layers may share it */
     float *bias;    /* [outputs], filled up to whole panels, as are */
     float *unscale, *pair_sums; /* what `pack` notes of each output where products are made by pairs (paired_product.h) */
 };

@@ -5,6 +5,7 @@
  *   LINEAR_ROWS, LINEAR_WIDTH   that of linear layers, where it is another: of no more rows, and no fewer vectors
  *   PAIRED        where products are made by pairs (paired_product.h), and both tiles are one
  *   vector_larger(a, b), vector_sum(a), vector_largest(a): lanewise maximum; a vector's sum and maximum as a float
+ *   floats_of_halves(h)   LANES f16 as floats, where there is an instruction
  *   vector_low_pairs(a, b), vector_high_pairs(a, b): a0 b0 a1 b1 … of the lower halves, of the upper ones
  * Vectors are those of the compiler (GCC and clang), so arithmetic is written once. */
 #include <float.h>
@@ -26,6 +27,7 @@
 #ifdef PAIRED
 #include "paired_product.h"
 #endif
+#include "stored_weights.h"
 
 /* ---- linear layers ---- */
 
@@ -51,9 +53,8 @@ static void pack(const struct linear *layer, const float *weights, size_t stride
         for (size_t begin = 0; begin < layer->inputs; begin += STEP)
             for (size_t o = 0; o < some; o++) {
                 const size_t output = first + from + o, end = begin + STEP < layer->inputs ? begin + STEP : layer->inputs;
-                float *column = layer->weights + output / LINEAR_PANEL * LINEAR_PANEL * layer->inputs + output % LINEAR_PANEL;
-                for (size_t p = begin; p < end; p++)
-                    column[p * LINEAR_PANEL] = weights[(from + o) * stride + p] * scales[o];
+                const size_t column = output / LINEAR_PANEL * LINEAR_PANEL * layer->inputs + output % LINEAR_PANEL;
+                store_weights(layer, column + begin * LINEAR_PANEL, end - begin, weights + (from + o) * stride + begin, scales[o], LINEAR_PANEL);
             }
     }
 }
@@ -61,11 +62,11 @@ static void pack(const struct linear *layer, const float *weights, size_t stride
 /* `sums` [rows]: as row_sums noted them of x. */
 static void linear_rows(const struct linear *layer, enum linear_then then, size_t rows, const float *x, size_t x_stride, const float *sums, float *y, size_t y_stride)
 {
-    const size_t panel_bytes = layer->inputs * LINEAR_PANEL * sizeof(float), tiles = tiles_of(rows, LINEAR_ROWS);
+    const size_t panel_bytes = layer->inputs * LINEAR_PANEL * stored_size(layer->stored), tiles = tiles_of(rows, LINEAR_ROWS);
     const size_t share = panel_bytes / tiles; /* each tile fetches its share of the next panel */
     for (size_t j = 0; j < layer->outputs; j += LINEAR_PANEL) {
-        const float *panel = layer->weights + j * layer->inputs;
-        struct ahead ahead = {(const char *)panel + panel_bytes, ahead_step(share, layer->inputs)};
+        const float *panel = panel_of(layer, j);
+        struct ahead ahead = {(const char *)layer->weights + (j / LINEAR_PANEL + 1) * panel_bytes, ahead_step(share, layer->inputs)};
         struct finish finish = {.bias = layer->bias + j, .add = then == LINEAR_ADD, .column_sums = layer->pair_sums + j, .unscale = layer->unscale + j};
         size_t columns = layer->outputs - j < LINEAR_PANEL ? layer->outputs - j : LINEAR_PANEL;
         for (size_t t = 0; t < tiles; t++) {

@@ -19,6 +19,7 @@ struct layers {
     struct layer *layer;   /* [layers] */
     struct linear *linear; /* [layers, groups + 2 * blocks]: what struct layer points to */
     float *weights;        /* all packed weights and biases */
+    float *widened;        /* where one panel of 16-bit weights becomes floats; NULL for f32 */
     size_t weight_bytes;
     struct embedding_products *products; /* of the first layer; NULL: it is as the others */
     float *no_bias;                      /* zeros, as many as queries, keys and values of heads_at_once */
@@ -34,6 +35,13 @@ struct layers {
 static size_t whole(size_t number, size_t unit)
 {
     return (number + unit - 1) / unit * unit;
+}
+
+static float *make_buffer(size_t floats)
+{
+    const size_t bytes = whole(floats * sizeof(float), LINE);
+    float *buffer = aligned_alloc(LINE, bytes);
+    return buffer ? memset(buffer, 0, bytes) : NULL;
 }
 
 /* ---- what layers in reduced precision share ---- */
@@ -86,11 +94,12 @@ static size_t block_columns(const struct layers *layers, size_t block)
 /* Places a linear layer's weights and bias at *at, or only counts the floats where there is no memory yet. */
 static void place_linear(struct layers *layers, struct linear *linear, size_t inputs, size_t outputs, size_t *at)
 {
-    const size_t unit = LINE / sizeof(float), wide = whole(outputs, layers->kernels->panel), weights = whole(wide * inputs, unit), constants = whole(wide, unit);
-    *linear = (struct linear){.inputs = inputs, .outputs = outputs};
+    const size_t unit = LINE / sizeof(float), wide = whole(outputs, layers->kernels->panel), constants = whole(wide, unit);
+    const size_t weights = whole(layers->model->stored == FLOATS_F32 ? wide * inputs : (wide * inputs + 1) / 2, unit);
+    *linear = (struct linear){.inputs = inputs, .outputs = outputs, .stored = layers->model->stored, .widened = layers->widened};
     if (layers->weights) {
         linear->weights = layers->weights + *at;
-        linear->bias = linear->weights + weights;
+        linear->bias = layers->weights + *at + weights;
         linear->unscale = linear->bias + constants;
         linear->pair_sums = linear->unscale + constants;
     }
@@ -150,6 +159,9 @@ static int pack_weights(struct layers *layers, struct reason *why)
     layers->linear = calloc(count * (layers->groups + 2 * layers->blocks), sizeof *layers->linear);
     if (!layers->layer || !layers->linear)
         return fail(why, "out of memory");
+    const size_t widest = layers->model->hidden > BLOCK_COLUMNS ? layers->model->hidden : BLOCK_COLUMNS; /* of all inputs */
+    if (layers->model->stored != FLOATS_F32 && !(layers->widened = make_buffer(widest * layers->kernels->panel)))
+        return fail(why, "out of memory");
     layers->weight_bytes = place_weights(layers) * sizeof(float);
     /* Zeros from the system fill up the last panels. Large pages spare the products most of their misses of the translation buffer. */
     float *memory = mmap(NULL, layers->weight_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -206,13 +218,6 @@ struct layers *layers_open(const struct model_folder *model, const struct kernel
 
 /* ---- buffers ---- */
 
-static float *make_buffer(size_t floats)
-{
-    const size_t bytes = whole(floats * sizeof(float), LINE);
-    float *buffer = aligned_alloc(LINE, bytes);
-    return buffer ? memset(buffer, 0, bytes) : NULL;
-}
-
 static void free_buffers(struct layers *layers)
 {
     free(layers->block);
@@ -250,6 +255,7 @@ void layers_close(struct layers *layers)
     free_buffers(layers);
     embedding_products_close(layers->products);
     free(layers->no_bias);
+    free(layers->widened);
     free(layers->layer);
     free(layers->linear);
     if (layers->weights)

@@ -142,6 +142,11 @@ static float note_output(const struct linear *layer, const float *weights, size_
     return scale;
 }
 
+INLINE vector weight_scale(const struct linear *layer, size_t output)
+{
+    return all(1) / load(layer->unscale + output);
+}
+
 static void row_sums(size_t rows, size_t k, const float *x, size_t stride, float *sums)
 {
     for (size_t i = 0; i < rows; i++)

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum float_type { FLOATS_F32, FLOATS_F16, FLOATS_BF16 };
+
 /* `from` need not be aligned. Every 16 bits become the float of the same value. */
 void floats_from_f16(const void *from, size_t count, float *into);
 void floats_from_bf16(const void *from, size_t count, float *into);

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "half_floats.h"
 #include "message.h"
 
 enum architecture {
@@ -65,6 +66,7 @@ struct model_folder {
     const float *types;                       /* [token_types, hidden], the first row is added to every token; NULL: there are none */
     const float *embedding_gain, *embedding_bias; /* [hidden] */
     struct model_layer *layer;                /* [layers] */
+    enum float_type stored;                   /* what the file holds all the layers' matrices in; f32 where they differ */
     /* NULL, or [heads, 2 * max_tokens - 1]: before the softmax, scores / sqrt(head size) of query q and key k in head h have this added:
      * distance_bias[h * (2 * max_tokens - 1) + max_tokens - 1 + k - q]; so what a row of scores needs lies side by side. The same in every layer. */
     const float *distance_bias;

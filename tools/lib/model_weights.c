@@ -175,6 +175,17 @@ static int read_layer(const struct weight_reader *reader, size_t index)
                ? -1 : 0;
 }
 
+/* The type of all matrices of the layers, or f32. */
+static enum float_type common_type(const struct model_folder *model)
+{
+    const enum tensor_type first = model->storage->layers[0].matrix[QUERY].tensor->type;
+    for (size_t i = 0; i < model->layers; i++)
+        for (size_t j = 0; j < MATRICES; j++)
+            if (model->storage->layers[i].matrix[j].tensor->type != first)
+                return FLOATS_F32;
+    return first == TENSOR_F16 ? FLOATS_F16 : first == TENSOR_BF16 ? FLOATS_BF16 : FLOATS_F32;
+}
+
 int model_layer_take(const struct model_folder *model, size_t index, struct reason *why)
 {
     struct layer_store *store = &model->storage->layers[index];
@@ -322,6 +333,7 @@ int model_read_weights(struct model_folder *model, const struct model_paths *pat
     for (size_t i = 0; i < model->layers; i++)
         if (read_layer(&reader, i) < 0)
             return -1;
+    model->stored = common_type(model);
     for (size_t i = 0; i < model->denses; i++)
         if (read_dense(model, paths, i, why) < 0)
             return -1;
