@@ -44,7 +44,7 @@ static __attribute__((noinline)) void gelu_tile(size_t rows, size_t columns, flo
 
 static void pack(const struct linear *layer, const float *weights, size_t stride, size_t first, size_t outputs)
 {
-    enum { STEP = 64, AT_ONCE = 4 * LINEAR_PANEL }; /* so few inputs at a time that the part of a panel being filled stays in the first-level cache, and so few outputs that they stay in the second */
+    enum { STEP = PACKED_AT_ONCE, AT_ONCE = 4 * LINEAR_PANEL }; /* so few inputs at a time that the part of a panel being filled stays in the first-level cache, and so few outputs that they stay in the second */
     float scales[AT_ONCE];
     for (size_t from = 0; from < outputs; from += AT_ONCE) {
         const size_t some = outputs - from < AT_ONCE ? outputs - from : AT_ONCE;
@@ -54,7 +54,7 @@ static void pack(const struct linear *layer, const float *weights, size_t stride
             for (size_t o = 0; o < some; o++) {
                 const size_t output = first + from + o, end = begin + STEP < layer->inputs ? begin + STEP : layer->inputs;
                 const size_t column = output / LINEAR_PANEL * LINEAR_PANEL * layer->inputs + output % LINEAR_PANEL;
-                store_weights(layer, column + begin * LINEAR_PANEL, end - begin, weights + (from + o) * stride + begin, scales[o], LINEAR_PANEL);
+                store_weights(layer, column + begin * LINEAR_PANEL, LINEAR_PANEL, weights + (from + o) * stride + begin, end - begin, scales[o]);
             }
     }
 }

@@ -6,50 +6,55 @@ static size_t stored_size(enum float_type stored)
     return stored == FLOATS_F32 ? sizeof(float) : sizeof(uint16_t);
 }
 
-/* A weight that is a number of that type. An f16's exponent is 112 less than a float's, so times 2^-112 its bits stand where a float has them, subnormal ones' too. */
-INLINE uint16_t narrowed(const enum float_type stored, float weight)
+typedef uint16_t halves __attribute__((vector_size(2 * LANES)));
+
+/* Weights that are numbers of that type. An f16's exponent is 112 less than a float's, so times 2^-112 its bits stand where a float has them, subnormal ones' too. */
+INLINE halves narrowed(const enum float_type stored, vector weights)
 {
-    const float small = weight * 0x1p-112f;
-    uint32_t bits, small_bits;
-    memcpy(&bits, &weight, sizeof bits);
-    if (stored == FLOATS_BF16)
-        return (uint16_t)(bits >> 16);
-    memcpy(&small_bits, &small, sizeof small_bits);
-    const uint32_t rest = isfinite(weight) ? small_bits >> 13 & 0x7fff : 0x7c00 | (bits >> 13 & 0x3ff);
-    return (uint16_t)((bits >> 16 & 0x8000) | rest);
+    const integers bits = (integers)weights, rest = (integers)(weights * all(0x1p-112f)) >> 13;
+    const integers no_number = (bits & 0x7f800000) == 0x7f800000; /* infinite ones too */
+    const integers half = (bits >> 16 & 0x8000) | (rest & 0x7fff & ~no_number) | ((0x7c00 | (bits >> 13 & 0x3ff)) & no_number);
+    return __builtin_convertvector(stored == FLOATS_BF16 ? bits >> 16 : half, halves);
 }
 
 INLINE vector widened(const enum float_type stored, const uint16_t *at)
 {
-    typedef uint32_t wide_bits __attribute__((vector_size(4 * LANES)));
-    uint16_t halves __attribute__((vector_size(2 * LANES)));
-    memcpy(&halves, at, sizeof halves);
+    halves some;
+    memcpy(&some, at, sizeof some);
 #ifdef floats_of_halves
     if (stored == FLOATS_F16)
-        return floats_of_halves(halves);
+        return floats_of_halves(some);
 #endif
-    const wide_bits bits = __builtin_convertvector(halves, wide_bits);
+    const integers bits = __builtin_convertvector(some, integers);
     if (stored == FLOATS_BF16)
         return (vector)(bits << 16);
-    const wide_bits sign = (bits & 0x8000) << 16, rest = (bits & 0x7fff) << 13;
-    const wide_bits no_number = (wide_bits)(rest >= 0x0f800000) & 0x7f800000; /* infinite ones too */
-    return (vector)(sign | no_number | (wide_bits)((vector)rest * all(0x1p112f)));
+    const integers sign = (bits & 0x8000) << 16, rest = (bits & 0x7fff) << 13;
+    const integers no_number = (rest >= 0x0f800000) & 0x7f800000; /* infinite ones too */
+    return (vector)(sign | no_number | (integers)((vector)rest * all(0x1p112f)));
 }
 
-/* Packs some of an output's weights, `apart` numbers from each other. In f32 they are multiplied by the output's scale, which 16 bits might not hold. */
-INLINE void store_weights(const struct linear *layer, size_t at, size_t count, const float *weights, float scale, size_t apart)
+enum { PACKED_AT_ONCE = 64 };
+
+INLINE void store_halves(const enum float_type stored, uint16_t *to, size_t apart, const float *weights, size_t count)
+{
+    uint16_t row[PACKED_AT_ONCE];
+    for (size_t p = 0; p < count; p += LANES) {
+        const halves some = narrowed(stored, count - p < LANES ? load_some(weights + p, count - p) : load(weights + p));
+        memcpy(row + p, &some, sizeof some);
+    }
+    for (size_t p = 0; p < count; p++)
+        to[p * apart] = row[p];
+}
+
+/* Stores some of an output's weights, PACKED_AT_ONCE at most, as number `at` and each `apart` from the one before. In f32 they are multiplied by the output's scale, which 16 bits might
+ * not hold. */
+INLINE void store_weights(const struct linear *layer, size_t at, size_t apart, const float *weights, size_t count, float scale)
 {
     float *const wide = layer->weights;
     uint16_t *const narrow = layer->weights;
     switch (layer->stored) {
-    case FLOATS_F16:
-        for (size_t p = 0; p < count; p++)
-            narrow[at + p * apart] = narrowed(FLOATS_F16, weights[p]);
-        break;
-    case FLOATS_BF16:
-        for (size_t p = 0; p < count; p++)
-            narrow[at + p * apart] = narrowed(FLOATS_BF16, weights[p]);
-        break;
+    case FLOATS_F16: store_halves(FLOATS_F16, narrow + at, apart, weights, count); break;
+    case FLOATS_BF16: store_halves(FLOATS_BF16, narrow + at, apart, weights, count); break;
     default:
         for (size_t p = 0; p < count; p++)
             wide[at + p * apart] = weights[p] * scale;

@@ -9,34 +9,52 @@ static float float_of_bits(uint32_t bits)
     return value;
 }
 
+enum { AT_ONCE = 8 };
+typedef uint16_t halves __attribute__((vector_size(2 * AT_ONCE)));
+typedef int32_t words __attribute__((vector_size(4 * AT_ONCE)));
+typedef float floats __attribute__((vector_size(4 * AT_ONCE)));
+
 /* A half's exponent is 112 less than a float's. Shifted into a float's place and multiplied by 2^112, subnormal ones come out right too. */
-static float float_of_half(uint16_t half)
+static void eight_from_f16(const void *from, float *into)
 {
-    const uint32_t sign = (uint32_t)(half & 0x8000) << 16, rest = (uint32_t)(half & 0x7fff) << 13;
-    if ((half & 0x7c00) == 0x7c00) /* infinite, or no number */
-        return float_of_bits(sign | 0x7f800000 | rest);
-    const float value = float_of_bits(rest) * 0x1p112f;
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return float_of_bits(sign | bits);
+    halves eight;
+    memcpy(&eight, from, sizeof eight);
+    const words bits = __builtin_convertvector(eight, words), sign = (bits & 0x8000) << 16, rest = (bits & 0x7fff) << 13;
+    const words no_number = (rest >= 0x0f800000) & 0x7f800000; /* infinite ones too */
+    const words result = sign | no_number | (words)((floats)rest * 0x1p112f);
+    memcpy(into, &result, sizeof result);
+}
+
+static void eight_from_bf16(const void *from, float *into)
+{
+    halves eight;
+    memcpy(&eight, from, sizeof eight);
+    const words result = __builtin_convertvector(eight, words) << 16;
+    memcpy(into, &result, sizeof result);
+}
+
+static inline void by_eights(void (*eight)(const void *, float *), const char *from, size_t count, float *into)
+{
+    size_t i = 0;
+    for (; i + AT_ONCE <= count; i += AT_ONCE)
+        eight(from + i * sizeof(uint16_t), into + i);
+    if (i < count) {
+        uint16_t rest[AT_ONCE] = {0};
+        float last[AT_ONCE];
+        memcpy(rest, from + i * sizeof *rest, (count - i) * sizeof *rest);
+        eight(rest, last);
+        memcpy(into + i, last, (count - i) * sizeof *last);
+    }
 }
 
 void floats_from_f16(const void *from, size_t count, float *into)
 {
-    for (size_t i = 0; i < count; i++) {
-        uint16_t half;
-        memcpy(&half, (const char *)from + i * sizeof half, sizeof half);
-        into[i] = float_of_half(half);
-    }
+    by_eights(eight_from_f16, from, count, into);
 }
 
 void floats_from_bf16(const void *from, size_t count, float *into)
 {
-    for (size_t i = 0; i < count; i++) {
-        uint16_t half;
-        memcpy(&half, (const char *)from + i * sizeof half, sizeof half);
-        into[i] = float_of_bits((uint32_t)half << 16);
-    }
+    by_eights(eight_from_bf16, from, count, into);
 }
 
 uint16_t f16_from_float(float value)
