@@ -7,13 +7,14 @@ static size_t stored_size(enum float_type stored)
 }
 
 typedef uint16_t halves __attribute__((vector_size(2 * LANES)));
+typedef uint32_t words __attribute__((vector_size(4 * LANES)));
 
 /* Weights that are numbers of that type. An f16's exponent is 112 less than a float's, so times 2^-112 its bits stand where a float has them, subnormal ones' too. */
 INLINE halves narrowed(const enum float_type stored, vector weights)
 {
-    const integers bits = (integers)weights, rest = (integers)(weights * all(0x1p-112f)) >> 13;
-    const integers no_number = (bits & 0x7f800000) == 0x7f800000; /* infinite ones too */
-    const integers half = (bits >> 16 & 0x8000) | (rest & 0x7fff & ~no_number) | ((0x7c00 | (bits >> 13 & 0x3ff)) & no_number);
+    const words bits = (words)weights, rest = (words)(weights * all(0x1p-112f)) >> 13;
+    const words no_number = (words)((bits & 0x7f800000) == 0x7f800000); /* infinite ones too */
+    const words half = (bits >> 16 & 0x8000) | (rest & 0x7fff & ~no_number) | ((0x7c00 | (bits >> 13 & 0x3ff)) & no_number);
     return __builtin_convertvector(stored == FLOATS_BF16 ? bits >> 16 : half, halves);
 }
 
@@ -25,12 +26,12 @@ INLINE vector widened(const enum float_type stored, const uint16_t *at)
     if (stored == FLOATS_F16)
         return floats_of_halves(some);
 #endif
-    const integers bits = __builtin_convertvector(some, integers);
+    const words bits = __builtin_convertvector(some, words);
     if (stored == FLOATS_BF16)
         return (vector)(bits << 16);
-    const integers sign = (bits & 0x8000) << 16, rest = (bits & 0x7fff) << 13;
-    const integers no_number = (rest >= 0x0f800000) & 0x7f800000; /* infinite ones too */
-    return (vector)(sign | no_number | (integers)((vector)rest * all(0x1p112f)));
+    const words sign = (bits & 0x8000) << 16, rest = (bits & 0x7fff) << 13;
+    const words no_number = (words)((integers)rest >= 0x0f800000) & 0x7f800000;
+    return (vector)(sign | no_number | (words)((vector)rest * all(0x1p112f)));
 }
 
 enum { PACKED_AT_ONCE = 64 };

@@ -11,7 +11,8 @@ static float float_of_bits(uint32_t bits)
 
 enum { AT_ONCE = 8 };
 typedef uint16_t halves __attribute__((vector_size(2 * AT_ONCE)));
-typedef int32_t words __attribute__((vector_size(4 * AT_ONCE)));
+typedef uint32_t words __attribute__((vector_size(4 * AT_ONCE)));
+typedef int32_t integers __attribute__((vector_size(4 * AT_ONCE))); /* which SSE2 can compare */
 typedef float floats __attribute__((vector_size(4 * AT_ONCE)));
 
 /* A half's exponent is 112 less than a float's. Shifted into a float's place and multiplied by 2^112, subnormal ones come out right too. */
@@ -20,7 +21,7 @@ static void eight_from_f16(const void *from, float *into)
     halves eight;
     memcpy(&eight, from, sizeof eight);
     const words bits = __builtin_convertvector(eight, words), sign = (bits & 0x8000) << 16, rest = (bits & 0x7fff) << 13;
-    const words no_number = (rest >= 0x0f800000) & 0x7f800000; /* infinite ones too */
+    const words no_number = (words)((integers)rest >= 0x0f800000) & 0x7f800000; /* infinite ones too */
     const words result = sign | no_number | (words)((floats)rest * 0x1p112f);
     memcpy(into, &result, sizeof result);
 }
