@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 
 #include "../../tools/lib/model_folder.h"
-#include "layers.h"
+#include "layer_parts.h"
 
 enum {
     PRODUCTS_BYTES = 32 << 20,

@@ -6,8 +6,7 @@
 
 #include "../../tools/lib/model_folder.h"
 
-#define LINE 64
-#define BLOCK_COLUMNS 384 /* of activations that are made at a time: with the states of a pack they fill half a second-level cache or less */
+#define BLOCK_COLUMNS 384 /* of the widest activations that are made at a time: with the states of a pack they fill half a second-level cache or less */
 
 /* A layer's weights. Queries, keys and values of a few heads are one linear layer [3 * heads_at_once * head_size outputs]; `up` and `down` are cut into
  * blocks of the intermediate columns, and only the first block of `down` has the bias. */
@@ -32,52 +31,6 @@ struct layers {
     float *scratch;            /* attention's */
 };
 
-static size_t whole(size_t number, size_t unit)
-{
-    return (number + unit - 1) / unit * unit;
-}
-
-static float *make_buffer(size_t floats)
-{
-    const size_t bytes = whole(floats * sizeof(float), LINE);
-    float *buffer = aligned_alloc(LINE, bytes);
-    return buffer ? memset(buffer, 0, bytes) : NULL;
-}
-
-/* ---- what layers in reduced precision share ---- */
-
-size_t layers_row_stride(size_t width)
-{
-    const size_t unit = LINE / sizeof(float);
-    return (whole(width, unit) / unit | 1) * unit;
-}
-
-size_t layers_heads_at_once(const struct model_folder *model)
-{
-    size_t at_once = 1;
-    for (size_t heads = 2; heads <= model->heads; heads++)
-        if (model->heads % heads == 0 && 3 * heads * (model->hidden / model->heads) <= BLOCK_COLUMNS)
-            at_once = heads;
-    return at_once;
-}
-
-struct attention layers_attention(const struct model_folder *model, size_t first, size_t heads, size_t tokens, enum rows_wanted wanted)
-{
-    return (struct attention){
-        .tokens = tokens, .heads = heads, .head_size = model->hidden / model->heads,
-        .query = wanted == ROWS_LAST ? tokens - 1 : 0, .queries = wanted == ROWS_ALL ? tokens : 1,
-        .bias = model->distance_bias ? model->distance_bias + first * (2 * model->max_tokens - 1) : NULL, .reach = model->max_tokens,
-    };
-}
-
-void layers_keep_wanted(const struct pack *pack, enum rows_wanted wanted, size_t hidden, float *states, size_t stride)
-{
-    for (size_t i = 0; i < pack->texts; i++) {
-        const size_t row = (wanted == ROWS_LAST ? pack->offsets[i + 1] - 1 : pack->offsets[i]) - pack->offsets[0];
-        memmove(states + i * stride, states + row * stride, hidden * sizeof *states);
-    }
-}
-
 /* ---- weights ---- */
 
 static size_t head_size_of(const struct layers *layers)
@@ -94,8 +47,8 @@ static size_t block_columns(const struct layers *layers, size_t block)
 /* Places a linear layer's weights and bias at *at, or only counts the floats where there is no memory yet. */
 static void place_linear(struct layers *layers, struct linear *linear, size_t inputs, size_t outputs, size_t *at)
 {
-    const size_t unit = LINE / sizeof(float), wide = whole(outputs, layers->kernels->panel), constants = whole(wide, unit);
-    const size_t weights = whole(layers->model->stored == FLOATS_F32 ? wide * inputs : (wide * inputs + 1) / 2, unit);
+    const size_t unit = CACHE_LINE / sizeof(float), wide = round_up(outputs, layers->kernels->panel), constants = round_up(wide, unit);
+    const size_t weights = round_up(layers->model->stored == FLOATS_F32 ? wide * inputs : (wide * inputs + 1) / 2, unit);
     *linear = (struct linear){.inputs = inputs, .outputs = outputs, .stored = layers->model->stored, .widened = layers->widened};
     if (layers->weights) {
         linear->weights = layers->weights + *at;
@@ -160,15 +113,11 @@ static int pack_weights(struct layers *layers, struct reason *why)
     if (!layers->layer || !layers->linear)
         return fail(why, "out of memory");
     const size_t widest = layers->model->hidden > BLOCK_COLUMNS ? layers->model->hidden : BLOCK_COLUMNS; /* of all inputs */
-    if (layers->model->stored != FLOATS_F32 && !(layers->widened = make_buffer(widest * layers->kernels->panel)))
+    if (layers->model->stored != FLOATS_F32 && !(layers->widened = layers_buffer(widest * layers->kernels->panel * sizeof(float))))
         return fail(why, "out of memory");
     layers->weight_bytes = place_weights(layers) * sizeof(float);
-    /* Zeros from the system fill up the last panels. Large pages spare the products most of their misses of the translation buffer. */
-    float *memory = mmap(NULL, layers->weight_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        return fail(why, "out of memory: packed weights take %zu bytes", layers->weight_bytes);
-    madvise(memory, layers->weight_bytes, MADV_HUGEPAGE);
-    layers->weights = memory;
+    if (!(layers->weights = layers_map_weights(layers->weight_bytes, why)))
+        return -1;
     place_weights(layers);
     for (size_t i = 0; i < count; i++) {
         if (model_layer_take(layers->model, i, why) < 0)
@@ -193,7 +142,7 @@ static void multiply_first(void *context, int biased, size_t rows, const float *
 static int open_products(struct layers *layers, struct reason *why)
 {
     const struct first_layer first = {layers, multiply_first, 3 * layers->model->hidden};
-    layers->no_bias = calloc(whole(layers->layer[0].qkv->outputs, layers->kernels->panel), sizeof *layers->no_bias);
+    layers->no_bias = calloc(round_up(layers->layer[0].qkv->outputs, layers->kernels->panel), sizeof *layers->no_bias);
     return layers->no_bias ? embedding_products_open(&layers->products, layers->model, layers->kernels, &first, why) : fail(why, "out of memory");
 }
 
@@ -238,10 +187,10 @@ static int reserve(struct layers *layers, size_t rows, struct reason *why)
     const size_t longest = rows < model->max_tokens ? rows : model->max_tokens, qkv = 3 * layers->heads_at_once * head_size_of(layers);
     layers->stride = layers_row_stride(model->hidden);
     layers->block_stride = layers_row_stride(qkv > BLOCK_COLUMNS ? qkv : BLOCK_COLUMNS);
-    layers->block = make_buffer(rows * layers->block_stride);
-    layers->context = make_buffer(rows * layers->stride);
-    layers->next = make_buffer(rows * layers->stride);
-    layers->scratch = make_buffer(layers->kernels->attention_scratch(longest, head_size_of(layers)));
+    layers->block = layers_buffer(rows * layers->block_stride * sizeof(float));
+    layers->context = layers_buffer(rows * layers->stride * sizeof(float));
+    layers->next = layers_buffer(rows * layers->stride * sizeof(float));
+    layers->scratch = layers_buffer(layers->kernels->attention_scratch(longest, head_size_of(layers)) * sizeof(float));
     if (!layers->block || !layers->context || !layers->next || !layers->scratch)
         return fail(why, "out of memory for %zu tokens", rows);
     layers->rows = rows;
@@ -265,19 +214,6 @@ void layers_close(struct layers *layers)
 
 /* ---- the forward pass ---- */
 
-/* The context of one group of heads, for every token or for one of each text, whose contexts then stand side by side. */
-static void attend(struct layers *layers, size_t group, const struct pack *pack, enum rows_wanted wanted)
-{
-    const struct model_folder *model = layers->model;
-    const size_t heads = layers->heads_at_once, head_size = head_size_of(layers);
-    for (size_t i = 0; i < pack->texts; i++) {
-        const size_t *offsets = pack->offsets, first = offsets[i] - offsets[0], tokens = offsets[i + 1] - offsets[i], into = wanted == ROWS_ALL ? first : i;
-        const struct attention text = layers_attention(model, group * heads, heads, tokens, wanted);
-        layers->kernels->attention(&text, layers->block + first * layers->block_stride, layers->block_stride,
-                                   layers->context + into * layers->stride + group * heads * head_size, layers->stride, layers->scratch);
-    }
-}
-
 /* Queries, keys and values of a group of heads, to the block. */
 static void make_qkv(struct layers *layers, size_t index, size_t group, const struct pack *pack, const float *states, size_t stride)
 {
@@ -296,10 +232,11 @@ static void run_layer(struct layers *layers, size_t index, const struct pack *pa
     const struct layer *packed = &layers->layer[index];
     const struct model_layer *layer = &model->layer[index];
     const size_t hidden = model->hidden, rows = wanted == ROWS_ALL ? pack->offsets[pack->texts] - pack->offsets[0] : pack->texts;
+    const struct attending attending = {kernels->attention, layers->block, layers->context, layers->scratch, layers->block_stride, layers->stride};
 
     for (size_t g = 0; g < layers->groups; g++) {
         make_qkv(layers, index, g, pack, states, stride);
-        attend(layers, g, pack, wanted);
+        layers_attend(model, &attending, g * layers->heads_at_once, layers->heads_at_once, pack, wanted);
     }
     if (wanted != ROWS_ALL)
         layers_keep_wanted(pack, wanted, hidden, states, stride);

@@ -6,7 +6,6 @@
 
 #include "../../tools/lib/model_folder.h"
 
-#define LINE 64
 #define WIDE_COLUMNS 768 /* the widest activations are made for so many of their columns at a time, which stay in the second-level cache until they are used */
 #define WIDE_BYTES 2097152 /* the widest activations are made for so many rows at a time: more rows use a weight once fetched more often, fewer keep activations in nearer caches */
 
@@ -32,11 +31,6 @@ struct reduced_layers {
     struct operand x, y;                           /* [rows, hidden], [wide_rows, block_columns] */
 };
 
-static size_t round_up(size_t number, size_t unit)
-{
-    return (number + unit - 1) / unit * unit;
-}
-
 /* ---- weights ---- */
 
 /* Where what is packed lies: weights one behind the other, so that those of the next layer are found ahead, and then all the vectors. */
@@ -46,8 +40,8 @@ struct places { size_t weights, vectors; };
 static void place_linear(struct reduced_layers *layers, struct reduced_linear *linear, size_t inputs, size_t outputs, struct places *at)
 {
     const struct reduced *kernels = &layers->kernels;
-    const size_t panels = round_up(outputs, kernels->panel), vector = round_up(panels * sizeof(float), LINE);
-    const size_t weights = round_up(kernels->weight_bytes(inputs, outputs), LINE);
+    const size_t panels = round_up(outputs, kernels->panel), vector = round_up(panels * sizeof(float), CACHE_LINE);
+    const size_t weights = round_up(kernels->weight_bytes(inputs, outputs), CACHE_LINE);
     *linear = (struct reduced_linear){.inputs = inputs, .outputs = outputs};
     if (layers->weights) {
         char *vectors = layers->weights + at->vectors;
@@ -144,12 +138,8 @@ static int pack_weights(struct reduced_layers *layers, struct reason *why)
         return fail(why, "out of memory");
     const struct places size = place_weights(layers, 0);
     layers->weight_bytes = size.weights + size.vectors;
-    /* Zeros from the system fill up the last panels. Large pages spare the products most of their misses of the translation buffer. */
-    char *memory = mmap(NULL, layers->weight_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        return fail(why, "out of memory: packed weights take %zu bytes", layers->weight_bytes);
-    madvise(memory, layers->weight_bytes, MADV_HUGEPAGE);
-    layers->weights = memory;
+    if (!(layers->weights = layers_map_weights(layers->weight_bytes, why)))
+        return -1;
     place_weights(layers, size.weights);
     const size_t columns = 3 * layers->model->hidden + layers->block_columns; /* as many as any linear layer has outputs */
     const float **rows = malloc(columns * sizeof *rows);
@@ -160,20 +150,14 @@ static int pack_weights(struct reduced_layers *layers, struct reason *why)
 
 /* ---- buffers ---- */
 
-static void *make_buffer(size_t bytes)
-{
-    void *buffer = aligned_alloc(LINE, round_up(bytes, LINE));
-    return buffer ? memset(buffer, 0, bytes) : NULL;
-}
-
 static int make_operand(struct operand *operand, size_t rows, size_t width, const struct reduced *kernels)
 {
     operand->stride = kernels->operand_row_bytes(width);
-    operand->values = make_buffer(round_up(rows, kernels->rows) * operand->stride); /* whole passes over a panel */
-    operand->scale = make_buffer(rows * sizeof(float));
-    operand->zero = make_buffer(rows * sizeof(float));
-    operand->pair_sums = make_buffer(round_up(rows, 2) * 2 * sizeof(int32_t));
-    operand->room = make_buffer(kernels->operand_room(width));
+    operand->values = layers_buffer(round_up(rows, kernels->rows) * operand->stride); /* whole passes over a panel */
+    operand->scale = layers_buffer(rows * sizeof(float));
+    operand->zero = layers_buffer(rows * sizeof(float));
+    operand->pair_sums = layers_buffer(round_up(rows, 2) * 2 * sizeof(int32_t));
+    operand->room = layers_buffer(kernels->operand_room(width));
     return operand->values && operand->scale && operand->zero && operand->pair_sums && operand->room ? 0 : -1;
 }
 
@@ -209,9 +193,9 @@ static int reserve(struct reduced_layers *layers, size_t rows, struct reason *wh
         return 0;
     free_buffers(layers);
     const size_t longest = rows < model->max_tokens ? rows : model->max_tokens;
-    layers->qkv = make_buffer(rows * layers->qkv_stride * sizeof(float));
-    layers->context = make_buffer(rows * layers->context_stride * sizeof(float));
-    layers->scratch = make_buffer(layers->kernels.attention_scratch(longest, model->hidden / model->heads) * sizeof(float));
+    layers->qkv = layers_buffer(rows * layers->qkv_stride * sizeof(float));
+    layers->context = layers_buffer(rows * layers->context_stride * sizeof(float));
+    layers->scratch = layers_buffer(layers->kernels.attention_scratch(longest, model->hidden / model->heads) * sizeof(float));
     if (make_operand(&layers->x, rows, model->hidden, &layers->kernels) < 0 || !layers->qkv || !layers->context || !layers->scratch)
         return fail(why, "out of memory for %zu tokens", rows);
     layers->rows = rows;
@@ -228,7 +212,7 @@ static int make_fixed_buffers(struct reduced_layers *layers, struct reason *why)
     layers->wide_rows = WIDE_BYTES / (layers->wide_stride * sizeof(float)) / tile * tile;
     if (layers->wide_rows < tile)
         layers->wide_rows = tile;
-    layers->wide = make_buffer(layers->wide_rows * layers->wide_stride * sizeof(float));
+    layers->wide = layers_buffer(layers->wide_rows * layers->wide_stride * sizeof(float));
     if (make_operand(&layers->y, layers->wide_rows, layers->block_columns, &layers->kernels) < 0 || !layers->wide)
         return fail(why, "out of memory");
     return 0;
@@ -298,21 +282,6 @@ void reduced_layers_close(struct reduced_layers *layers)
 
 /* ---- the forward pass ---- */
 
-/* The context of one group of heads, for every token or for one of each text, whose contexts then stand side by side. */
-static void attend(struct reduced_layers *layers, size_t group, const struct pack *pack, enum rows_wanted wanted)
-{
-    const size_t *offsets = pack->offsets, heads = layers->heads_at_once;
-    const struct model_folder *model = layers->model;
-    const size_t head_size = model->hidden / model->heads;
-    for (size_t i = 0; i < pack->texts; i++) {
-        const size_t first = offsets[i] - offsets[0], tokens = offsets[i + 1] - offsets[i];
-        const struct attention text = layers_attention(model, group * heads, heads, tokens, wanted);
-        const size_t into = wanted == ROWS_ALL ? first : i;
-        layers->kernels.attention(&text, layers->qkv + first * layers->qkv_stride, layers->qkv_stride,
-                                  layers->context + into * layers->context_stride + group * heads * head_size, layers->context_stride, layers->scratch);
-    }
-}
-
 static void run_layer(struct reduced_layers *layers, size_t index, const struct pack *pack, enum rows_wanted wanted, float *states, size_t stride)
 {
     const struct reduced *kernels = &layers->kernels;
@@ -320,6 +289,7 @@ static void run_layer(struct reduced_layers *layers, size_t index, const struct 
     const struct layer *packed = &layers->layer[index];
     const struct model_layer *layer = &model->layer[index];
     const size_t hidden = model->hidden, all_rows = pack->offsets[pack->texts] - pack->offsets[0], rows = wanted == ROWS_ALL ? all_rows : pack->texts;
+    const struct attending attending = {kernels->attention, layers->qkv, layers->context, layers->scratch, layers->qkv_stride, layers->context_stride};
 
     for (size_t g = 0; g < layers->groups; g++) {
         const size_t outputs = packed->qkv[g].outputs;
@@ -327,7 +297,7 @@ static void run_layer(struct reduced_layers *layers, size_t index, const struct 
             embedding_products_sum(layers->products, &pack->tokens, all_rows, g * outputs, outputs, layers->qkv, layers->qkv_stride);
         else
             kernels->linear(&packed->qkv[g], LINEAR_STORE, all_rows, &layers->x, layers->qkv, layers->qkv_stride);
-        attend(layers, g, pack, wanted);
+        layers_attend(model, &attending, g * layers->heads_at_once, layers->heads_at_once, pack, wanted);
     }
     if (wanted != ROWS_ALL)
         layers_keep_wanted(pack, wanted, hidden, states, stride);

@@ -1,11 +1,11 @@
 /* The encoder's layers in reduced precision: what layers.c does in f32, with the weights and buffers of struct reduced.
  *
  * Each process packs its weights anew. A file of packed weights that processes share was considered and left: packing all-MiniLM-L6-v2 takes 0.02 s of
- * processor time and 11 MB (int8), 22 MB (bf16) or 38 MB (bf16 by seven products), and such a file would have to be hashed to be trusted. The model's own file is mapped, and shared. */
+ * processor time and 11 MB (int8) or 22 MB (bf16), and such a file would have to be hashed to be trusted. The model's own file is mapped, and shared. */
 #ifndef REPRISE_REDUCED_LAYERS_H
 #define REPRISE_REDUCED_LAYERS_H
 
-#include "layers.h"
+#include "layer_parts.h"
 #include "reduced.h"
 
 struct model_folder;
