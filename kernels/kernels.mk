@@ -11,6 +11,7 @@ $(B)/kernels/cpu/reduced_int16_avx2.o $(B)/kernels/cpu/reduced_int8_avx2.o: OBJE
 $(B)/kernels/cpu/reduced_int8_avx512bw.o: OBJECT_CFLAGS += $(avx512)
 $(B)/kernels/cpu/reduced_int8_avx2vnni.o: OBJECT_CFLAGS += -mavx2 -mfma -mavxvnni
 $(B)/kernels/cpu/attention_bf16.o: OBJECT_CFLAGS += $(avx512) -mavx512bf16
+$(B)/kernels/cpu/attention_int16.o $(B)/kernels/cpu/attention_scores.o: OBJECT_CFLAGS += $(avx512) -mavx512vnni
 $(B)/kernels/cpu/attention_amx.o: OBJECT_CFLAGS += $(avx512) -mavx512vbmi -mavx512bf16 -mamx-tile -mamx-bf16
 # Checks of every single address (which AddressSanitizer makes too, and better) make of these unrolled tiles what a compiler takes minutes for.
 sanitized := $(findstring -fsanitize,$(cflags.$(BUILD)))

@@ -1,6 +1,6 @@
-/* Self-attention in bf16 on AMX tiles: see attention_bf16.h. */
+/* Self-attention in bf16 on AMX tiles: see reduced_attention.h. */
 #if defined(__x86_64__)
-#include "attention_bf16.h"
+#include "reduced_attention.h"
 
 #include <float.h>
 #include <immintrin.h>
@@ -374,5 +374,5 @@ static void attention(const struct attention *text, const float *qkv, size_t qkv
     tiles_end();
 }
 
-const struct attention_bf16 attention_amx = {attention, attention_scratch};
+const struct reduced_attention attention_amx = {attention, attention_scratch};
 #endif

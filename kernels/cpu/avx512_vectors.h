@@ -18,6 +18,16 @@ typedef int32_t integers __attribute__((vector_size(64)));
 #define swap_halves(v) ((vector)_mm512_shuffle_f32x4((__m512)(v), (__m512)(v), 0x4e))
 #define swap_quarters(v) ((vector)_mm512_shuffle_f32x4((__m512)(v), (__m512)(v), 0xb1))
 
+#ifdef __AVX512BW__
+/* Two vectors times `factor`, to the nearest whole numbers of 16 bits: added to 1.5 * 2^23 a number is rounded, and stands in the low bits. */
+static inline __m512i round_two(vector first, vector second, float factor)
+{
+    const __m512 shift = _mm512_set1_ps(12582912.0f), times = _mm512_set1_ps(factor);
+    const __m512i low = _mm512_set_epi16(62, 60, 58, 56, 54, 52, 50, 48, 46, 44, 42, 40, 38, 36, 34, 32, 30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+    return _mm512_permutex2var_epi16((__m512i)_mm512_fmadd_ps((__m512)first, times, shift), low, (__m512i)_mm512_fmadd_ps((__m512)second, times, shift));
+}
+#endif
+
 #ifdef INT8
 /* Four vectors, to the nearest of 0 .. 255. */
 static inline void store_bytes(char *at, const vector v[4])

@@ -6,7 +6,7 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 
-#include "attention_bf16.h"
+#include "reduced_attention.h"
 
 extern const struct reduced reduced_int16_avx512_paired, reduced_int16_avx512, reduced_int16_avx2, reduced_int8_avx512, reduced_int8_avx2vnni, reduced_int8_avx512bw,
     reduced_int8_avx2, reduced_int8_amx, reduced_int16_amx, reduced_int24_amx;
@@ -59,7 +59,7 @@ static int choose(enum precision wanted, const struct kernels *exact, struct red
     chosen->attention_scratch = exact->attention_scratch;
     if (chosen->precision == PRECISION_F32 || strcmp(exact->set, "avx512") != 0 || !has_avx512_bf16())
         return 1;
-    const struct attention_bf16 *attention = has_tiles(exact) ? &attention_amx : &attention_avx512_bf16;
+    const struct reduced_attention *attention = has_tiles(exact) ? &attention_amx : chosen->precision == PRECISION_BF16 ? &attention_avx512_int16 : &attention_avx512_bf16;
     chosen->attention = attention->attention;
     chosen->attention_scratch = attention->attention_scratch;
     return 1;

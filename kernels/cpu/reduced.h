@@ -5,11 +5,11 @@
  *   f32   on AMX tiles alone, in 24 bits, three digits of eight (tile_product.h): six products of int8 for one, and still two to three times as fast as multiply-adds in f32. Both
  *         factors are rotated before, which spreads what is large; so errors are those of f32's own sums (README, "Precision").
  *   bf16  in 16 bits: they take as long as bf16 numbers, or less by pairs, and are closer to f32: of 500 texts in 12 languages, all-mpnet-base-v2 had one at a cosine of 0.9976 in
- *         bf16, and none below 0.99998 in integers. By AVX-512 VNNI (VPDPWSSD) or AVX2 (VPMADDWD), or in two digits on tiles.
+ *         bf16. A row's length leaves a value some 11 bits, so both factors are rotated before. By AVX-512 VNNI (VPDPWSSD) or AVX2 (VPMADDWD), or in two digits on tiles.
  *         Where a processor adds beside its multipliers, by pairs and by seven products of halves for eight (seven_products.h), with the same bits.
  *   int8  weights to -127 .. 127; activations to 0 .. 255, from a zero of their own for each token; both are rotated before. By VNNI (VPDPBUSD), or on tiles with the same bits.
  *         Without these, by AVX2 or AVX-512 (VPMADDUBSW), which adds products in 16 bits: activations to 0 .. 180, and weights so small that the products of four stay below 2^15.
- * In bf16 and int8, attention's own two products are in bf16, or in f32 where the machine has no bf16.
+ * Attention's own two products are made as reduced_attention.h says, or in f32 where the machine has no bf16.
  *
  * Promise: as kernels.h: a row of a result depends on that row of the input alone, to the bit. */
 #ifndef REPRISE_REDUCED_H
@@ -27,7 +27,7 @@ struct operand {
     size_t stride;       /* bytes a row takes: operand_row_bytes */
     float *scale, *zero; /* [rows]: x = scale * value + zero; zero is noted in int8 alone, elsewhere it is 0 */
     uint32_t *pair_sums; /* products by pairs, [rows, 2]: what they need to know of a row, for the left outputs of a panel and for the right ones */
-    void *room;          /* operand_room: where two rows are rotated; products by pairs: where weights are added */
+    void *room;          /* operand_room: where rows are rotated; products by pairs: where weights are added */
 };
 
 /* A linear layer, packed: panels of `panel` outputs, filled up with zeros. */

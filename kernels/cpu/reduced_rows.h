@@ -65,7 +65,7 @@ INLINE float largest_rotated(size_t width, const float *x, float *rotated)
 
 INLINE float *rotated_row(size_t width, const struct operand *into, size_t row)
 {
-    return (float *)into->room + row % 2 * width;
+    return (float *)into->room + row % ROTATED_ROWS * width;
 }
 #endif
 
@@ -127,7 +127,8 @@ INLINE struct steps measure_row(size_t width, const float *x, const struct opera
 {
     static const float MOST = 8191, LENGTH = 45800;
     float largest, squares;
-    find_largest(width, x, &largest, &squares);
+    rotate(width, x, rotated_row(width, into, row));
+    find_largest(width, rotated_row(width, into, row), &largest, &squares);
     const float of_largest = largest / MOST, of_length = sqrtf(squares) / LENGTH, scale = !isfinite(squares) ? NAN : largest == 0 ? 1 : of_largest > of_length ? of_largest : of_length;
     into->scale[row] = scale;
     return (struct steps){1 / scale, 0};
@@ -164,9 +165,7 @@ INLINE void convert_values(size_t width, const float *x, struct steps steps, cha
 #if defined INT8 || !defined DIGITS
 INLINE void convert_row(size_t width, const float *x, struct steps steps, const struct operand *into, size_t row)
 {
-#ifdef INT8
     x = rotated_row(width, into, row);
-#endif
     convert_values(width, x, steps, row_values(into, row));
 }
 #endif

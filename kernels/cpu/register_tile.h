@@ -1,5 +1,5 @@
 /* Products in registers: a tile of ROWS rows and WIDTH vectors of columns over a packed panel, as product.h has it in f32. For a file that has defined what reduced_source.h
- * asks for, or attention_bf16.c. */
+ * asks for, or attention_avx512.h or attention_scores.c. */
 
 #include "ahead.h"
 

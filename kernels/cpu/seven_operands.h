@@ -115,7 +115,7 @@ INLINE void measure_one(size_t r, size_t row, size_t width, const float *x, cons
 {
     rows->factor[r] = measure_row(width, x, into, row).factor;
     for (size_t h = 0; h < 2; h++)
-        rows->half[r][h] = isfinite(into->scale[row]) ? x + h * half_steps(width) * GROUP : NULL;
+        rows->half[r][h] = isfinite(into->scale[row]) ? rotated_row(width, into, row) + h * half_steps(width) * GROUP : NULL;
 }
 
 INLINE struct two_rows measure_two(size_t row, size_t end, size_t width, const float *x, size_t stride, const struct operand *into)
