@@ -1,71 +1,72 @@
-/* The source of self-attention by AVX-512 for linear layers in bf16 and int8 (reduced_attention.h). A file attention_<how>.c includes this:
- *   attention_bf16.c    both products in bf16
- *   attention_int16.c   defines SCORES_INT16: scores in 16-bit integers (attention_scores.h), context in f32 */
+/* The source of self-attention by AVX-512 for linear layers in bf16 and int8 (reduced_attention.h). A file attention_<how>.c defines, includes this, and then has the functions that are
+ * declared here:
+ *   VALUE_GROUP             shares that a lane takes at a time
+ *   dot(sum, x, weights)    a vector of sums; x in every lane the same group
+ * Queries and keys are taken by twos. */
 #include <float.h>
 #include <math.h>
 
-#include "attention_scores.h"
 #include "avx512_vectors.h"
 
 typedef vector sums;
-#define BF16 /* for register_tile.h: there is nothing to do behind the products but to scale rows */
+#define SCALED_ROWS /* all that is to be done behind the products (register_tile.h) */
 #define ROWS 14
 #define WIDTH 2
 #define PANEL (WIDTH * LANES)
 #define STEP_BYTES 4
-#define KEY_GROUP 2 /* numbers of a query that a lane takes at a time */
-#ifdef SCORES_INT16
-#define VALUE_GROUP 1 /* and of a row of shares */
-#define dot(sum, x, weights) fused((vector)(x), weights, sum)
-#else
-#define VALUE_GROUP 2
-#define dot(sum, x, weights) ((sums)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)(x), (__m512bh)(weights)))
-#endif
+#define KEY_GROUP 2
 
 #include "vectors.h"
 #include "register_tile.h"
 #include "transpose.h"
 
-/* What attention works in: keys and values as weights are packed, and, for a tile of queries, these, their scores and the scores' exponentials. */
+/* What numbers of queries or keys are multiplied with before they are rounded, and what their scores are to be multiplied with. */
+struct unit { float factor, unit; };
+
+/* ---- what each way has of its own ---- */
+
+/* The largest size of a rounded number, where there is one. */
+INLINE float largest_value(size_t head_size);
+/* Of rows that have one unit, so that scores come out times `scale`. */
+INLINE struct unit unit_of(size_t rows, size_t head_size, const float *x, size_t stride, float largest, float scale);
+/* LANES groups of a query or a key, of which `low` are the first half. */
+INLINE __m512i key_groups(vector low, vector high, float factor);
+/* VALUE_GROUP rows of values side by side. */
+INLINE __m512i value_groups(const vector rows[VALUE_GROUP]);
+/* The shares j and following of a row, PANEL of them. They may lie where their scores did, which are read by then. */
+INLINE void store_shares(float *row, size_t j, vector first, vector second);
+/* scores [rows, PANEL], each row `stride` floats behind the one before. */
+INLINE void multiply_keys(size_t rows, size_t steps, const char *queries, size_t query_stride, const float *query_units, const char *keys, const float *key_units, float *scores, size_t stride);
+
+/* ---- the rest ---- */
+
+/* What attention works in: keys and values as weights are packed, and, for a tile of queries, these and their scores, which become shares. */
 struct attention_room {
     size_t filled;       /* tokens, filled up to whole panels */
     size_t head_steps;   /* head_size / KEY_GROUP, rounded up */
     size_t token_steps;  /* tokens / VALUE_GROUP, rounded up */
-    size_t query_stride, share_stride; /* bytes */
+    size_t query_stride; /* bytes */
+    float largest;       /* largest_value */
     char *keys;          /* [filled / PANEL, head_steps, PANEL, KEY_GROUP] */
     char *values;        /* [ceil(head_size / PANEL), token_steps, PANEL, VALUE_GROUP] */
     char *queries;       /* [ROWS, head_steps, KEY_GROUP] */
-    char *shares;        /* [ROWS, filled]; in f32 they stand where the scores did */
     float *scores;       /* [ROWS, filled] */
-#ifdef SCORES_INT16
-    float *key_units;    /* [filled], of a key's integers; and of the queries' */
-    float query_units[ROWS], most; /* the largest integer */
-#endif
+    float *key_units;    /* [filled] */
+    float query_units[ROWS];
     size_t bytes;        /* of all this */
 };
 
-static size_t round_up(size_t number, size_t unit)
-{
-    return (number + unit - 1) / unit * unit;
-}
-
 static struct attention_room attention_room(size_t tokens, size_t head_size, float *scratch)
 {
-    struct attention_room room = {.filled = round_up(tokens, PANEL), .head_steps = (head_size + KEY_GROUP - 1) / KEY_GROUP, .token_steps = (tokens + VALUE_GROUP - 1) / VALUE_GROUP};
+    struct attention_room room = {.filled = round_up(tokens, PANEL), .head_steps = (head_size + KEY_GROUP - 1) / KEY_GROUP,
+                                  .token_steps = (tokens + VALUE_GROUP - 1) / VALUE_GROUP, .largest = largest_value(head_size)};
     room.query_stride = round_up(room.head_steps * STEP_BYTES, 64);
-    room.share_stride = room.filled * STEP_BYTES / VALUE_GROUP;
     char *at = (char *)scratch;
     room.keys = at, at += room.filled * room.head_steps * STEP_BYTES;
     room.values = at, at += round_up(head_size, PANEL) * room.token_steps * STEP_BYTES;
     room.queries = at, at += ROWS * room.query_stride;
     room.scores = (float *)at, at += ROWS * room.filled * sizeof(float);
-#ifdef SCORES_INT16
-    room.shares = (char *)room.scores;
     room.key_units = (float *)at, at += room.filled * sizeof(float);
-    room.most = attention_score_most(head_size);
-#else
-    room.shares = at, at += ROWS * room.share_stride;
-#endif
     room.bytes = (size_t)(at - (char *)scratch);
     return room;
 }
@@ -82,64 +83,29 @@ INLINE vector load_numbers(const float *row, size_t head_size, size_t first)
     return left >= LANES ? load(row + first) : left ? load_some(row + first, left) : all(0);
 }
 
-/* The groups p .. p + 15 of a query or key times `factor`. */
+/* The groups p .. p + 15 of a query or key. */
 INLINE __m512i load_groups(const float *row, size_t head_size, size_t p, float factor)
 {
-    const vector low = load_numbers(row, head_size, p * KEY_GROUP), high = load_numbers(row, head_size, p * KEY_GROUP + LANES);
-#ifdef SCORES_INT16
-    return round_two(low, high, factor);
-#else
-    return (__m512i)_mm512_cvtne2ps_pbh((__m512)(high * all(factor)), (__m512)(low * all(factor)));
-#endif
+    return key_groups(load_numbers(row, head_size, p * KEY_GROUP), load_numbers(row, head_size, p * KEY_GROUP + LANES), factor);
 }
 
-#ifdef SCORES_INT16
-/* What integers of rows, `most` at most, are to be multiplied with. What is no number is larger than all numbers, and has no unit. */
-INLINE float unit_of(size_t rows, size_t head_size, const float *x, size_t stride, float most)
-{
-    __m512i sizes = _mm512_setzero_si512();
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < head_size; j += LANES)
-            sizes = _mm512_max_epi32(sizes, (__m512i)((integers)load_numbers(x + i * stride, head_size, j) & INT32_MAX));
-    const int32_t bits = _mm512_reduce_max_epi32(sizes);
-    float largest;
-    memcpy(&largest, &bits, sizeof largest);
-    return largest == 0 ? 1 : largest / most;
-}
-#endif
-
-/* In integers, LANES keys have one unit: each had to be looked at alone otherwise. */
+/* LANES keys have one unit: each had to be looked at alone otherwise. */
 static void pack_keys(const struct attention_room *room, size_t tokens, size_t head_size, const float *keys, size_t stride)
 {
     for (size_t t = 0; t < room->filled; t += LANES) {
         const size_t some = t >= tokens ? 0 : tokens - t < LANES ? tokens - t : LANES;
-        float factor = 1;
-#ifdef SCORES_INT16
-        const float unit = unit_of(some, head_size, keys + t * stride, stride, room->most);
-        factor = 1 / unit;
-        store(room->key_units + t, all(unit));
-#endif
+        const struct unit unit = unit_of(some, head_size, keys + t * stride, stride, room->largest, 1);
+        store(room->key_units + t, all(unit.unit));
         for (size_t p = 0; p < room->head_steps; p += LANES) {
             __m512i groups[LANES];
             for (size_t i = 0; i < LANES; i++)
-                groups[i] = i < some ? load_groups(keys + (t + i) * stride, head_size, p, factor) : _mm512_setzero_si512();
+                groups[i] = i < some ? load_groups(keys + (t + i) * stride, head_size, p, unit.factor) : _mm512_setzero_si512();
             transpose(groups);
             char *at = room->keys + (t / PANEL * PANEL * room->head_steps + p * PANEL + t % PANEL) * STEP_BYTES;
             for (size_t i = 0; i < LANES && p + i < room->head_steps; i++)
                 _mm512_storeu_si512(at + i * PANEL * STEP_BYTES, groups[i]);
         }
     }
-}
-
-/* VALUE_GROUP rows side by side. */
-INLINE __m512i value_groups(const vector rows[VALUE_GROUP])
-{
-#ifdef SCORES_INT16
-    return (__m512i)rows[0];
-#else
-    const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)rows[0])), high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)rows[1]));
-    return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
-#endif
 }
 
 static void pack_values(const struct attention_room *room, size_t tokens, size_t head_size, const float *values, size_t stride)
@@ -155,34 +121,18 @@ static void pack_values(const struct attention_room *room, size_t tokens, size_t
             }
 }
 
-/* Queries as an operand, so that their scores come out times `scale`. */
+/* Queries as an operand, so that their scores come out times `scale`. All units first, because each is waited for long. */
 static void pack_queries(struct attention_room *room, size_t rows, size_t head_size, const float *queries, size_t stride, float scale)
 {
-#ifdef SCORES_INT16
-    for (size_t i = 0; i < rows; i++)
-        room->query_units[i] = unit_of(1, head_size, queries + i * stride, stride, room->most);
-#endif
+    float factor[ROWS];
     for (size_t i = 0; i < rows; i++) {
-        float factor = scale;
-#ifdef SCORES_INT16
-        factor = 1 / room->query_units[i];
-        room->query_units[i] *= scale;
-#endif
-        for (size_t p = 0; p < room->head_steps; p += LANES)
-            _mm512_storeu_si512(room->queries + i * room->query_stride + p * STEP_BYTES, load_groups(queries + i * stride, head_size, p, factor));
+        const struct unit unit = unit_of(1, head_size, queries + i * stride, stride, room->largest, scale);
+        factor[i] = unit.factor;
+        room->query_units[i] = unit.unit;
     }
-}
-
-/* Scores of PANEL keys from token t on. */
-INLINE void multiply_keys(const struct attention_room *room, size_t rows, size_t t)
-{
-    const char *keys = room->keys + t * room->head_steps * STEP_BYTES;
-#ifdef SCORES_INT16
-    attention_scores(rows, room->head_steps, room->queries, room->query_stride, room->query_units, keys, room->key_units + t, room->scores + t, room->filled);
-#else
-    const struct finish finish = {.then = TILE_STORE, .y = room->scores + t, .y_stride = room->filled, .columns = PANEL};
-    product_tile(rows, room->head_steps, room->queries, room->query_stride, keys, (struct ahead){keys, 0}, &finish);
-#endif
+    for (size_t i = 0; i < rows; i++)
+        for (size_t p = 0; p < room->head_steps; p += LANES)
+            _mm512_storeu_si512(room->queries + i * room->query_stride + p * STEP_BYTES, load_groups(queries + i * stride, head_size, p, factor[i]));
 }
 
 /* 2^(x - most) for x <= most, with a relative error of 7.5e-5: a twentieth of what rounding it to bf16 costs. 2^-126 where it is less. In units of 2^-23 as an integer, an exponent
@@ -221,18 +171,13 @@ INLINE vector largest_scores(float *scores, size_t columns, const float *hidden,
     return most;
 }
 
-/* A row of scores to 2^(score - largest), as an operand; sums of them are returned. */
-INLINE vector exponentials(const float *scores, size_t columns, float largest, char *shares)
+/* A row of scores to 2^(score - largest), as an operand in the same place; sums of them are returned. */
+INLINE vector exponentials(float *scores, size_t columns, float largest)
 {
     vector sum[PANEL / LANES] = {{0}};
     for (size_t j = 0; j < columns; j += PANEL) {
         const vector first = power_of_two(load(scores + j), all(largest)), second = power_of_two(load(scores + j + LANES), all(largest));
-#ifdef SCORES_INT16
-        store((float *)shares + j, first);
-        store((float *)shares + j + LANES, second);
-#else
-        _mm512_storeu_si512(shares + j * STEP_BYTES / VALUE_GROUP, (__m512i)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first));
-#endif
+        store_shares(scores, j, first, second);
         sum[0] += first;
         sum[1] += second;
     }
@@ -248,7 +193,7 @@ static void soften(const struct attention_room *room, size_t rows, size_t column
     for (size_t r = 0; r < rows; r++)
         shares[r] = vector_largest(part[r]);
     for (size_t r = 0; r < rows; r++)
-        part[r] = exponentials(room->scores + r * room->filled, columns, shares[r], room->shares + r * room->share_stride);
+        part[r] = exponentials(room->scores + r * room->filled, columns, shares[r]);
     for (size_t r = 0; r < rows; r++)
         shares[r] = 1 / vector_sum(part[r]);
 }
@@ -267,13 +212,14 @@ static void attention_head(const struct attention *text, struct attention_room *
         float shares[ROWS];
         pack_queries(room, rows, text->head_size, queries + i * stride, stride, scale);
         for (size_t t = 0; t < room->filled; t += PANEL)
-            multiply_keys(room, rows, t);
+            multiply_keys(rows, room->head_steps, room->queries, room->query_stride, room->query_units, room->keys + t * room->head_steps * STEP_BYTES, room->key_units + t,
+                          room->scores + t, room->filled);
         soften(room, rows, text->tokens, hidden, bias ? bias - i : NULL, shares);
         struct finish finish = {.then = TILE_STORE, .scale = shares, .y_stride = context_stride};
         for (size_t h = 0; h < text->head_size; h += PANEL) {
             finish.y = context + i * context_stride + h;
             finish.columns = text->head_size - h < PANEL ? text->head_size - h : PANEL;
-            product_tile(rows, room->token_steps, room->shares, room->share_stride, room->values + h * room->token_steps * STEP_BYTES, nothing, &finish);
+            product_tile(rows, room->token_steps, (const char *)room->scores, room->filled * sizeof(float), room->values + h * room->token_steps * STEP_BYTES, nothing, &finish);
         }
     }
 }

@@ -21,6 +21,11 @@
 #include "../../tools/lib/half_floats.h"
 #include "../../tools/lib/message.h"
 
+static inline size_t round_up(size_t number, size_t unit)
+{
+    return (number + unit - 1) / unit * unit;
+}
+
 /* A linear layer y = x W^T + b, its weights packed for one instruction set: panels of `panel` outputs, each [inputs, panel], the last one
  * filled up with zeros. Weights that have no more than 16 bits take no more. */
 struct linear {

@@ -41,11 +41,6 @@ void layers_attend(const struct model_folder *model, const struct attending *att
 /* Moves the states of each text's first or last token to the front. */
 void layers_keep_wanted(const struct pack *pack, enum rows_wanted wanted, size_t hidden, float *states, size_t stride);
 
-static inline size_t round_up(size_t number, size_t unit)
-{
-    return (number + unit - 1) / unit * unit;
-}
-
 /* Zeros, from a cache line's beginning on; the caller frees them. NULL: out of memory. */
 void *layers_buffer(size_t bytes);
 /* The same for packed weights, to be given back by munmap. NULL with `why`. */

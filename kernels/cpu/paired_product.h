@@ -108,7 +108,7 @@ INLINE void paired_rows(const size_t rows, const size_t width, size_t k, const f
             tile[i * width + j] = -load(finish->column_sums + j * LANES) - all(finish->row_sums ? finish->row_sums[i] : 0);
     const char *third[(ROWS + 2) / 3];
     const size_t stride = a_stride * sizeof *a;
-    address_rows(rows, a, a_stride, third);
+    address_rows(rows, (const char *)a, stride, third);
     size_t p = 0;
     for (; p + AT_A_TIME <= k; p += AT_A_TIME) {
         fetch_ahead(&ahead);

@@ -6,6 +6,7 @@
 #define VECTORS (ROWS * WIDTH > LINEAR_ROWS * LINEAR_WIDTH ? ROWS * WIDTH : LINEAR_ROWS * LINEAR_WIDTH)
 
 #include "ahead.h"
+#include "row_addresses.h"
 
 /* The number at `at`, in all lanes. As an integer: for Zen 4 loads VPBROADCASTD and does no more, but VBROADCASTSS takes time of its adders, which pairs need. */
 INLINE vector broadcast(const char *at)
@@ -13,15 +14,6 @@ INLINE vector broadcast(const char *at)
     int32_t number;
     memcpy(&number, at, sizeof number);
     return (vector)(number - (integers){0});
-}
-
-/* The addresses of every third row, from which the others are addressed as base + stride and base + 2 * stride: one address register a row would be more than there are. */
-INLINE void address_rows(const size_t rows, const float *a, size_t a_stride, const char *third[(ROWS + 2) / 3])
-{
-    UNROLL for (size_t i = 0; i < rows; i += 3) {
-        third[i / 3] = (const char *)(a + i * a_stride);
-        __asm__("" : "+r"(third[i / 3])); /* or the compiler derives one register a row from it again */
-    }
 }
 
 INLINE void load_panel(const size_t width, const float *b, size_t p, vector panel[LINEAR_WIDTH])
@@ -47,7 +39,7 @@ INLINE void multiply(const size_t rows, const size_t width, size_t k, const floa
 {
     const char *third[(ROWS + 2) / 3];
     const size_t stride = a_stride * sizeof *a;
-    address_rows(rows, a, a_stride, third);
+    address_rows(rows, (const char *)a, stride, third);
     size_t p = 0;
     for (; p + AT_A_TIME <= k; p += AT_A_TIME) {
         fetch_ahead(&ahead);

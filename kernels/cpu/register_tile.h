@@ -2,6 +2,7 @@
  * asks for, or attention_avx512.h or attention_scores.c. */
 
 #include "ahead.h"
+#include "row_addresses.h"
 
 /* x: the group at `p` of row i. */
 INLINE integers every_lane(const char *const *third, size_t stride, size_t i, size_t p)
@@ -49,15 +50,6 @@ INLINE void multiply_two(const size_t rows, const char *const *third, size_t str
 }
 #endif
 
-/* The addresses of every third row, from which the others are addressed as base + stride and base + 2 * stride. */
-INLINE void address_rows(const size_t rows, const char *a, size_t stride, const char *third[(ROWS + 2) / 3])
-{
-    UNROLL for (size_t i = 0; i < rows; i += 3) {
-        third[i / 3] = a + i * stride;
-        __asm__("" : "+r"(third[i / 3])); /* or the compiler derives one register a row from it again */
-    }
-}
-
 #ifndef PAIRED
 INLINE void multiply(const size_t rows, size_t steps, const char *a, size_t stride, const char *b, struct ahead ahead, sums tile[ROWS][WIDTH])
 {
@@ -102,7 +94,7 @@ struct outputs {
 
 INLINE void load_outputs(const struct finish *finish, struct outputs *outputs)
 {
-#ifdef BF16
+#ifdef SCALED_ROWS
     (void)finish, (void)outputs;
 #else
     UNROLL for (size_t j = 0; j < WIDTH; j++) {
@@ -141,7 +133,7 @@ INLINE void finish_vector(const struct finish *finish, size_t i, size_t j, vecto
 {
     const size_t column = j * LANES, left = finish->columns > column ? finish->columns - column : 0, count = left < LANES ? left : LANES;
     float *at = finish->y + i * finish->y_stride + column;
-#ifndef BF16
+#ifndef SCALED_ROWS
     if (finish->then == TILE_GELU)
         v = gelu(v);
 #endif
@@ -179,7 +171,7 @@ INLINE void finish_tile(const size_t rows, const struct finish *finish, sums til
         break;
         switch (finish->then) {
             EACH(TILE_STORE)
-#ifndef BF16
+#ifndef SCALED_ROWS
             EACH(TILE_ADD) EACH(TILE_GELU)
 #else
         default: break;
