@@ -12,7 +12,7 @@ $(B)/kernels/cpu/reduced_int8_avx512bw.o: OBJECT_CFLAGS += $(avx512)
 $(B)/kernels/cpu/reduced_int8_avx2vnni.o: OBJECT_CFLAGS += -mavx2 -mfma -mavxvnni
 $(B)/kernels/cpu/attention_bf16.o: OBJECT_CFLAGS += $(avx512) -mavx512bf16
 $(B)/kernels/cpu/attention_int16.o $(B)/kernels/cpu/attention_scores.o: OBJECT_CFLAGS += $(avx512) -mavx512vnni
-$(B)/kernels/cpu/attention_amx.o: OBJECT_CFLAGS += $(avx512) -mavx512vbmi -mavx512bf16 -mamx-tile -mamx-bf16
+$(B)/kernels/cpu/attention_amx_%.o: OBJECT_CFLAGS += $(avx512) -mavx512vbmi -mavx512bf16 -mamx-tile -mamx-bf16
 # Checks of every single address (which AddressSanitizer makes too, and better) make of these unrolled tiles what a compiler takes minutes for.
 sanitized := $(findstring -fsanitize,$(cflags.$(BUILD)))
 $(B)/kernels/cpu/reduced_%.o $(B)/kernels/cpu/attention_%.o: OBJECT_CFLAGS += $(if $(sanitized),-fno-sanitize=alignment$(comma)null$(comma)object-size$(comma)pointer-overflow)

@@ -19,6 +19,7 @@ typedef vector sums;
 #include "vectors.h"
 #include "register_tile.h"
 #include "transpose.h"
+#include "short_power.h"
 
 /* What numbers of queries or keys are multiplied with before they are rounded, and what their scores are to be multiplied with. */
 struct unit { float factor, unit; };
@@ -135,18 +136,6 @@ static void pack_queries(struct attention_room *room, size_t rows, size_t head_s
             _mm512_storeu_si512(room->queries + i * room->query_stride + p * STEP_BYTES, load_groups(queries + i * stride, head_size, p, factor[i]));
 }
 
-/* 2^(x - most) for x <= most, with a relative error of 7.5e-5: a twentieth of what rounding it to bf16 costs. 2^-126 where it is less. In units of 2^-23 as an integer, an exponent
- * has its whole part where a float has it, and the rest is the fraction of a number 1 .. 2: few instructions, and those spread over an AMD processor's pipes. */
-INLINE vector power_of_two(vector x, vector most)
-{
-    const vector unit = all(8388608); /* 2^23 */
-    const __m512i scaled = _mm512_cvtps_epi32((__m512)fused(x, unit, -most * unit)); /* -2^31 where it is less than that */
-    const integers exponent = (integers)_mm512_max_epi32(scaled, _mm512_set1_epi32(-126 * 0x800000));
-    const vector fraction = (vector)((exponent & 0x7fffff) | 0x3f800000);
-    const vector polynomial = fused(fused(fused(all(0.07802452f), fraction, all(-0.0080064125f)), fraction, all(0.4777728f)), fraction, all(0.4521343f));
-    return (vector)((integers)polynomial + (exponent & -0x800000));
-}
-
 #define LOG2_E 1.44269504f
 
 /* The largest of a row's scores, its bias added where there is one. Behind the row's end, up to a whole panel, stand zeros; `hidden` [PANEL] is added to the last panel. */
@@ -176,7 +165,7 @@ INLINE vector exponentials(float *scores, size_t columns, float largest)
 {
     vector sum[PANEL / LANES] = {{0}};
     for (size_t j = 0; j < columns; j += PANEL) {
-        const vector first = power_of_two(load(scores + j), all(largest)), second = power_of_two(load(scores + j + LANES), all(largest));
+        const vector first = power_of_difference(load(scores + j), all(largest)), second = power_of_difference(load(scores + j + LANES), all(largest));
         store_shares(scores, j, first, second);
         sum[0] += first;
         sum[1] += second;

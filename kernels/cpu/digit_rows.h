@@ -33,22 +33,6 @@ INLINE void store_digits(char *at, size_t apart, const vector numbers[GROUP / LA
 }
 #endif
 
-#ifndef ROTATED
-INLINE float largest_size(size_t width, const float *x)
-{
-    enum { CHAINS = 4 }; /* because one alone would wait for every one */
-    vector most[CHAINS] = {{0}};
-    size_t j = 0;
-    for (; j + CHAINS * LANES <= width; j += CHAINS * LANES)
-        UNROLL for (size_t i = 0; i < CHAINS; i++)
-            most[i] = vector_larger(most[i], (vector)((integers)load(x + j + i * LANES) & INT32_MAX));
-    for (; j < width; j += LANES)
-        most[0] = vector_larger(most[0], (vector)((integers)(width - j < LANES ? load_some(x + j, width - j) : load(x + j)) & INT32_MAX));
-    return vector_largest(vector_larger(vector_larger(most[0], most[1]), vector_larger(most[2], most[3])));
-}
-
-#endif
-
 /* Of a row, or an output's weights, from the size of its largest number. MOST is a little less than 127 in every digit, so that nothing is larger once it is rounded. */
 INLINE float digits_factor(float largest)
 {
@@ -79,19 +63,13 @@ INLINE void convert_numbers(size_t width, const float *x, float factor, char *va
 
 INLINE struct steps measure_row(size_t width, const float *x, const struct operand *into, size_t row)
 {
-#ifdef ROTATED
     const float factor = digits_factor(largest_rotated(width, x, rotated_row(width, into, row)));
-#else
-    const float factor = digits_factor(largest_size(width, x));
-#endif
     into->scale[row] = UNIT / factor;
     return (struct steps){factor, 0};
 }
 
 INLINE void convert_row(size_t width, const float *x, struct steps steps, const struct operand *into, size_t row)
 {
-#ifdef ROTATED
     x = rotated_row(width, into, row);
-#endif
     convert_numbers(width, x, steps.factor, row_values(into, row), APART);
 }

@@ -49,19 +49,25 @@ static const struct reduced *choose_linear(enum precision wanted, const struct k
     return wanted >= PRECISION_BF16 && narrow ? &reduced_int16_avx2 : NULL;
 }
 
+/* Attention's kernels beside linear layers of this precision; NULL: as in f32. */
+static const struct reduced_attention *choose_attention(enum precision precision, const struct kernels *exact)
+{
+    if (precision == PRECISION_F32 || strcmp(exact->set, "avx512") != 0 || !has_avx512_bf16())
+        return NULL;
+    if (has_tiles(exact))
+        return precision == PRECISION_BF16 ? &attention_amx_bf16x2 : &attention_amx_bf16;
+    return precision == PRECISION_BF16 ? &attention_avx512_int16 : &attention_avx512_bf16;
+}
+
 static int choose(enum precision wanted, const struct kernels *exact, struct reduced *chosen)
 {
     const struct reduced *linear = choose_linear(wanted, exact);
     if (!linear)
         return 0;
     *chosen = *linear;
-    chosen->attention = exact->attention;
-    chosen->attention_scratch = exact->attention_scratch;
-    if (chosen->precision == PRECISION_F32 || strcmp(exact->set, "avx512") != 0 || !has_avx512_bf16())
-        return 1;
-    const struct reduced_attention *attention = has_tiles(exact) ? &attention_amx : chosen->precision == PRECISION_BF16 ? &attention_avx512_int16 : &attention_avx512_bf16;
-    chosen->attention = attention->attention;
-    chosen->attention_scratch = attention->attention_scratch;
+    const struct reduced_attention *attention = choose_attention(chosen->precision, exact);
+    chosen->attention = attention ? attention->attention : exact->attention;
+    chosen->attention_scratch = attention ? attention->attention_scratch : exact->attention_scratch;
     return 1;
 }
 #else

@@ -3,12 +3,13 @@
 /* What a row is converted with: value = x * factor + shift. */
 struct steps { float factor, shift; };
 
-#ifdef ROTATED
 struct range { vector least, most; }; /* of a row's rotated numbers, lane by lane */
 
 /* Rounding to whole numbers is poor where single numbers of a row are much larger than the others, and some are in every encoder. So activations and weights
  * both go through the same rotation, which spreads each number over 32 (16) and leaves their products as they were: a Hadamard transform of up to eight
- * vectors, lane by lane, and in the lanes of the halves and quarters of each (Ashkboos et al. 2024, arXiv 2404.00456). */
+ * vectors, lane by lane, and in the lanes of the halves and quarters of each (Ashkboos et al. 2024, arXiv 2404.00456).
+ * Without it int8 is poor; in 16 bits, of which a row's length leaves some 11, and in two digits, few texts in a thousand, which are sensitive, come to a cosine of 0.997 and 0.9995; and
+ * 24 bits have five times the error of f32's own sums. */
 INLINE void rotate_vectors(const size_t count, const float *x, float *rotated, struct range *range)
 {
     static const float unit[] = {[1] = 0.5f, [2] = 0.35355339f, [4] = 0.25f, [8] = 0.17677670f}; /* 1 / sqrt(4 count) */
@@ -67,7 +68,6 @@ INLINE float *rotated_row(size_t width, const struct operand *into, size_t row)
 {
     return (float *)into->room + row % ROTATED_ROWS * width;
 }
-#endif
 
 #ifdef INT8
 INLINE struct steps measure_row(size_t width, const float *x, const struct operand *into, size_t row)

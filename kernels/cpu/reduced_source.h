@@ -22,9 +22,6 @@
 #include "reduced.h"
 
 #define PANEL (WIDTH * LANES)
-#if !(defined DIGITS && DIGITS == 2)
-#define ROTATED /* numbers, before they are rounded (reduced_rows.h): without it int8 is poor, 24 bits have five times the error of f32's own sums, and in 16 bits, of which a row's length leaves some 11, few texts in a thousand that are sensitive came to a cosine of 0.997. Two digits have a bit more than 15 */
-#endif
 #define ROTATED_ROWS 4 /* that are kept at a time: two that are converted, two that are measured */
 #ifdef dot_two /* int8: the largest activation. With 180, embeddings were closest to f32 there: with fewer, activations lose more than weights gain */
 #define LEVELS 180
@@ -160,15 +157,9 @@ static void pack_output(const struct reduced_linear *layer, size_t output, const
 #elif defined DIGITS
 static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, float *rotated, char *row)
 {
-#ifdef ROTATED
     const float factor = digits_factor(largest_rotated(layer->inputs, weights, rotated));
-    weights = rotated;
-#else
-    const float factor = digits_factor(largest_size(layer->inputs, weights));
-    (void)rotated;
-#endif
     layer->scale[output] = UNIT / factor;
-    convert_numbers(layer->inputs, weights, factor, row, GROUP);
+    convert_numbers(layer->inputs, rotated, factor, row, GROUP);
 }
 #else
 static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, float *rotated, char *row)
