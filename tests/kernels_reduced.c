@@ -1,5 +1,6 @@
 /* Compares the kernels in reduced precision, on every instruction set of this machine, with a plain reference in double precision, over random ragged shapes, and checks
  * that a row's bits depend on that row alone. The error allowed is what rounding to 16 or 8 bits must cost; a kernel that is wrong is wrong by far more. */
+#include "../kernels/cpu/balance.h"
 #include "../kernels/cpu/reduced.h"
 
 #include <math.h>
@@ -43,13 +44,15 @@ static double larger(double a, double b)
 static struct operand make_operand(const struct reduced *kernels, size_t rows, size_t width)
 {
     const size_t stride = kernels->operand_row_bytes(width);
+    float *factors = make(width, 0);
+    kernels->rotation_factors(width, factors);
     return (struct operand){room((rows + kernels->rows - 1) / kernels->rows * kernels->rows * stride), stride, room(rows * sizeof(float)), room(rows * sizeof(float)),
-                            room((rows + 1) * 2 * sizeof(int32_t)), room(kernels->operand_room(width))};
+                            room((rows + 1) * 2 * sizeof(int32_t)), room(kernels->operand_room(width)), factors};
 }
 
 static void free_operand(struct operand *operand)
 {
-    free(operand->values), free(operand->scale), free(operand->zero), free(operand->pair_sums), free(operand->room);
+    free(operand->values), free(operand->scale), free(operand->zero), free(operand->pair_sums), free(operand->room), free((void *)operand->factors);
 }
 
 static struct reduced_linear make_layer(const struct reduced *kernels, size_t inputs, size_t outputs, const float *weights, const float *bias)
@@ -57,12 +60,14 @@ static struct reduced_linear make_layer(const struct reduced *kernels, size_t in
     const size_t wide = (outputs + kernels->panel - 1) / kernels->panel * kernels->panel;
     struct reduced_linear layer = {inputs, outputs, room(kernels->weight_bytes(inputs, outputs)), make(wide, 0), make(wide, 0), make(wide, 0), room(2 * wide * sizeof(int32_t))};
     const float **rows = room(outputs * sizeof *rows);
+    float *factors = make(inputs, 0);
+    kernels->rotation_factors(inputs, factors);
     for (size_t o = 0; o < outputs; o++)
         rows[o] = weights + o * inputs;
-    if (kernels->pack(&layer, rows) < 0)
+    if (kernels->pack(&layer, rows, factors) < 0)
         exit(2);
     memcpy(layer.bias, bias, outputs * sizeof *bias);
-    free(rows);
+    free(rows), free(factors);
     return layer;
 }
 
@@ -114,16 +119,24 @@ static double check_linear_shape(const struct reduced *kernels, enum linear_then
     return error;
 }
 
-/* Two layers with GELU between them, as a feed-forward block is. */
-static double check_gelu_shape(const struct reduced *kernels, size_t rows, size_t inputs, size_t wide, size_t outputs)
+/* Two layers with GELU between them, as a feed-forward block is; the first takes its inputs in two parts. */
+static double check_gelu_shape(const struct reduced *kernels, size_t rows, size_t half, size_t wide, size_t outputs)
 {
+    const size_t inputs = 2 * half;
     float *up = make(inputs * wide, 1.5 / sqrt((double)inputs)), *up_bias = make(wide, 1), *down = make(wide * outputs, 1), *down_bias = make(outputs, 1);
     float *x = make(rows * inputs, 2), *scratch = make(rows * wide, 0), *y = make(rows * outputs, 0), *between = make(wide, 0);
-    struct reduced_linear first = make_layer(kernels, inputs, wide, up, up_bias), second = make_layer(kernels, wide, outputs, down, down_bias);
-    struct operand operand = make_operand(kernels, rows, inputs), middle = make_operand(kernels, rows, wide);
+    float *halves[2] = {make(half * wide, 0), make(half * wide, 0)}, *no_bias = make(wide, 0);
+    for (size_t p = 0; p < 2; p++)
+        for (size_t o = 0; o < wide; o++)
+            memcpy(halves[p] + o * half, up + o * inputs + p * half, half * sizeof *up);
+    struct reduced_linear first[2] = {make_layer(kernels, half, wide, halves[0], up_bias), make_layer(kernels, half, wide, halves[1], no_bias)};
+    struct reduced_linear second = make_layer(kernels, wide, outputs, down, down_bias);
+    struct operand middle = make_operand(kernels, rows, wide), operand = make_operand(kernels, rows, half);
     double error = 0;
-    kernels->convert(rows, inputs, x, inputs, &operand);
-    kernels->linear_gelu(&first, rows, &operand, scratch, wide, &middle);
+    kernels->convert(rows, half, x, inputs, &operand);
+    kernels->linear(&first[0], LINEAR_STORE, rows, &operand, scratch, wide);
+    kernels->convert(rows, half, x + half, inputs, &operand);
+    kernels->linear_gelu(&first[1], LINEAR_ADD, rows, &operand, scratch, wide, &middle);
     kernels->linear(&second, LINEAR_STORE, rows, &middle, y, outputs);
     for (size_t i = 0; i < rows; i++) {
         for (size_t o = 0; o < wide; o++) {
@@ -134,7 +147,8 @@ static double check_gelu_shape(const struct reduced *kernels, size_t rows, size_
             error = larger(error, fabs((double)y[i * outputs + o] - exact(between, down, down_bias, wide, o)) / sqrt((double)wide));
     }
     free(up), free(up_bias), free(down), free(down_bias), free(x), free(scratch), free(y), free(between);
-    free_layer(&first), free_layer(&second);
+    free(halves[0]), free(halves[1]), free(no_bias);
+    free_layer(&first[0]), free_layer(&first[1]), free_layer(&second);
     free_operand(&operand), free_operand(&middle);
     return error;
 }
@@ -218,6 +232,27 @@ static void check_exact_sums(const struct reduced *kernels, const char *name)
     report(name, "linear: exact sums", differ, 0);
 }
 
+/* Operands that take parts of the columns are as if each part had been converted alone. */
+static void check_norm_parts(const struct reduced *kernels, const char *name)
+{
+    int differ = 0;
+    for (size_t width = 8; width <= 400; width += 2 * pick(10, 30)) {
+        const size_t rows = pick(1, 40), half = width / 2;
+        float *x = make(rows * width, 1), *gain = make(width, 1), *bias = make(width, 1);
+        struct operand parts[2] = {make_operand(kernels, rows, half), make_operand(kernels, rows, half)}, alone = make_operand(kernels, rows, half);
+        const size_t bytes = (rows + kernels->rows - 1) / kernels->rows * kernels->rows * alone.stride;
+        kernels->layer_norm(rows, width, x, width, gain, bias, 1e-12f, 2, parts);
+        for (size_t p = 0; p < 2; p++) {
+            kernels->convert(rows, half, x + p * half, width, &alone);
+            differ |= memcmp(alone.values, parts[p].values, bytes) != 0 || memcmp(alone.scale, parts[p].scale, rows * sizeof *alone.scale) != 0;
+            free_operand(&parts[p]);
+        }
+        free_operand(&alone);
+        free(x), free(gain), free(bias);
+    }
+    report(name, "layer norm: operands of parts", differ, 0);
+}
+
 static void check_layer_norm(const struct reduced *kernels, const char *name)
 {
     double error = 0;
@@ -225,7 +260,7 @@ static void check_layer_norm(const struct reduced *kernels, const char *name)
         float *x = make(3 * width, 1), *before = make(3 * width, 0), *gain = make(width, 1), *bias = make(width, 1);
         struct operand operand = make_operand(kernels, 3, width);
         memcpy(before, x, 3 * width * sizeof *x);
-        kernels->layer_norm(3, width, x, width, gain, bias, 1e-12f, &operand);
+        kernels->layer_norm(3, width, x, width, gain, bias, 1e-12f, 1, &operand);
         for (size_t i = 0; i < 3; i++) {
             const float *row = before + i * width;
             double mean = 0, variance = 0;
@@ -243,12 +278,12 @@ static void check_layer_norm(const struct reduced *kernels, const char *name)
 }
 
 /* Against attention in f32, which kernels_check compares with a reference. Values lie in -1 .. 1, and so does what comes out. */
-static double check_attention_shape(const struct reduced *kernels, const struct kernels *f32, struct attention text, int biased, int *same_bits)
+static double check_attention_shape(const struct reduced_attention *kernels, const struct kernels *f32, struct attention text, int biased, int *same_bits)
 {
     const size_t width = text.heads * text.head_size, stride = width + pick(0, 20);
     float *qkv = make(text.tokens * 3 * width, 1), *bias = make(text.heads * (2 * text.reach - 1), 3), *context = make(text.queries * stride, 1);
     float *before = make(text.queries * stride, 0), *wanted = make(text.queries * stride, 1), *one = make(width, 1);
-    float *scratch = make(kernels->attention_scratch(text.tokens, text.head_size), 1e30), *scratch32 = make(f32->attention_scratch(text.tokens, text.head_size), 1);
+    float *scratch = make(kernels->scratch(text.tokens, text.head_size), 1e30), *scratch32 = make(f32->attention_scratch(text.tokens, text.head_size), 1);
     double error = 0;
     text.bias = biased ? bias : NULL;
     memcpy(before, context, text.queries * stride * sizeof *context);
@@ -269,10 +304,10 @@ static double check_attention_shape(const struct reduced *kernels, const struct 
 }
 
 /* Whatever the scores, a context is a mean of values. */
-static double check_large_scores(const struct reduced *kernels, double size)
+static double check_large_scores(const struct reduced_attention *kernels, double size)
 {
     const struct attention text = {.tokens = 70, .heads = 2, .head_size = 32, .queries = 70, .reach = 70};
-    float *qkv = make(70 * 192, 1), *context = make(70 * 64, 1), *scratch = make(kernels->attention_scratch(70, 32), 1e30);
+    float *qkv = make(70 * 192, 1), *context = make(70 * 64, 1), *scratch = make(kernels->scratch(70, 32), 1e30);
     double most = 0;
     for (size_t i = 0; i < 70; i++)
         for (size_t j = 0; j < 64; j++)
@@ -284,7 +319,7 @@ static double check_large_scores(const struct reduced *kernels, double size)
     return most;
 }
 
-static void check_attention(const struct reduced *kernels, const struct kernels *f32, const char *name)
+static void check_attention(const struct reduced_attention *kernels, const struct kernels *f32, const char *name, double allowed)
 {
     static const struct attention shapes[] = {
         {.tokens = 512, .heads = 2, .head_size = 64, .queries = 512, .reach = 512}, {.tokens = 512, .heads = 1, .head_size = 32, .query = 511, .queries = 1, .reach = 512},
@@ -302,7 +337,7 @@ static void check_attention(const struct reduced *kernels, const struct kernels 
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int biased = 0; biased < 2; biased++)
             error = larger(error, check_attention_shape(kernels, f32, shapes[i], biased, &same_bits));
-    report(name, "attention", error, kernels->precision == PRECISION_BF16 ? 3e-4 : 1e-2); /* 16 bits, or bf16 */
+    report(name, "attention", error, allowed);
     report(name, "attention: bits of a query alone", !same_bits, 0);
     report(name, "attention: large scores", check_large_scores(kernels, 1e3), 1.01);
 }
@@ -399,8 +434,37 @@ static void check_no_numbers(void)
 }
 #endif
 
+/* Factors of rows and of weights cancel each other, no longer product of both lengths comes out, and whatever stands in a model's file they are numbers. */
+static void check_balance(void)
+{
+    enum { INPUTS = 96 };
+    float *gain = make(INPUTS, 1), *bias = make(INPUTS, 0.3), *squares = make(INPUTS, 1), rows[INPUTS], weights[INPUTS];
+    double error = 0, x[2] = {0}, w[2] = {0};
+    for (size_t j = 0; j < INPUTS; j++)
+        squares[j] *= squares[j];
+    gain[0] = 30, squares[0] = 1e-4f; /* large where weights are small */
+    gain[1] = bias[1] = 0, squares[2] = 0, gain[3] = bias[3] = squares[3] = 0;
+    for (int huge = 1; huge >= 0; huge--) {
+        gain[4] = huge ? 1e30f : 1;
+        for (size_t j = 0; j < INPUTS; j++)
+            rows[j] = weights[j] = 1;
+        balance(INPUTS, gain, bias, squares, rows, weights);
+        for (size_t j = 0; j < INPUTS; j++)
+            error = larger(error, fabs((double)rows[j] * (double)weights[j] - 1));
+    }
+    for (size_t j = 0; j < INPUTS; j++) {
+        const double a = (double)gain[j] * (double)gain[j] + (double)bias[j] * (double)bias[j], b = (double)squares[j];
+        x[0] += a, w[0] += b;
+        x[1] += a * (double)rows[j] * (double)rows[j], w[1] += b * (double)weights[j] * (double)weights[j];
+    }
+    report("balance", "factors cancel", error, 1e-6);
+    report("balance", "lengths against unbalanced ones", sqrt(x[1] * w[1] / (x[0] * w[0])), 0.7);
+    free(gain), free(bias), free(squares);
+}
+
 int main(void)
 {
+    check_balance();
     static const char *const sets[] = {"amx", "avx512_paired", "avx512", "avx2"};
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
         for (int wanted = PRECISION_F32; wanted < PRECISIONS; wanted++) {
@@ -417,7 +481,10 @@ int main(void)
             if (strcmp(kernels.values, "int8") == 0 && !kernels.tile_rows)
                 check_exact_sums(&kernels, name);
             check_layer_norm(&kernels, name);
-            check_attention(&kernels, f32, name);
+            check_norm_parts(&kernels, name);
+            check_attention(&kernels.attention[EARLY], f32, name, wanted == PRECISION_BF16 ? 3e-4 : 1e-2); /* 16 bits, or bf16 */
+            snprintf(name, sizeof name, "%s %s, late", kernels.values, sets[i]);
+            check_attention(&kernels.attention[LATE], f32, name, 1e-2);
         }
 #if defined(__x86_64__)
     struct reason why;

@@ -63,7 +63,7 @@ INLINE void convert_numbers(size_t width, const float *x, float factor, char *va
 
 INLINE struct steps measure_row(size_t width, const float *x, const struct operand *into, size_t row)
 {
-    const float factor = digits_factor(largest_rotated(width, x, rotated_row(width, into, row)));
+    const float factor = digits_factor(largest_rotated(width, x, into->factors, rotated_row(width, into, row)));
     into->scale[row] = UNIT / factor;
     return (struct steps){factor, 0};
 }

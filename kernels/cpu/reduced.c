@@ -49,14 +49,17 @@ static const struct reduced *choose_linear(enum precision wanted, const struct k
     return wanted >= PRECISION_BF16 && narrow ? &reduced_int16_avx2 : NULL;
 }
 
-/* Attention's kernels beside linear layers of this precision; NULL: as in f32. */
-static const struct reduced_attention *choose_attention(enum precision precision, const struct kernels *exact)
+/* VDPBF16PS is as fast as VPDPWSSD on AMD's processors, and slower than multiply-adds in f32 on Intel's. */
+static struct reduced_attention choose_attention(enum precision precision, const struct kernels *exact, enum where where)
 {
-    if (precision == PRECISION_F32 || strcmp(exact->set, "avx512") != 0 || !has_avx512_bf16())
-        return NULL;
-    if (has_tiles(exact))
-        return precision == PRECISION_BF16 ? &attention_amx_bf16x2 : &attention_amx_bf16;
-    return precision == PRECISION_BF16 ? &attention_avx512_int16 : &attention_avx512_bf16;
+    const int wide = strcmp(exact->set, "avx512") == 0, paired = strcmp(exact->name, "avx512_paired") == 0, few_bits_do = precision == PRECISION_INT8 || where == LATE;
+    if (precision != PRECISION_F32 && has_tiles(exact) && has_avx512_bf16())
+        return few_bits_do ? attention_amx_bf16 : attention_amx_bf16x2;
+    if (precision != PRECISION_F32 && few_bits_do && paired && has_avx512_bf16())
+        return attention_avx512_bf16;
+    if (precision != PRECISION_F32 && wide && __builtin_cpu_supports("avx512vnni"))
+        return attention_avx512_int16;
+    return (struct reduced_attention){exact->attention, exact->attention_scratch};
 }
 
 static int choose(enum precision wanted, const struct kernels *exact, struct reduced *chosen)
@@ -65,9 +68,8 @@ static int choose(enum precision wanted, const struct kernels *exact, struct red
     if (!linear)
         return 0;
     *chosen = *linear;
-    const struct reduced_attention *attention = choose_attention(chosen->precision, exact);
-    chosen->attention = attention ? attention->attention : exact->attention;
-    chosen->attention_scratch = attention ? attention->attention_scratch : exact->attention_scratch;
+    for (enum where where = EARLY; where <= LATE; where++)
+        chosen->attention[where] = choose_attention(chosen->precision, exact, where);
     return 1;
 }
 #else

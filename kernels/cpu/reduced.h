@@ -9,7 +9,7 @@
  *         Where a processor adds beside its multipliers, by pairs and by seven products of halves for eight (seven_products.h), with the same bits.
  *   int8  weights to -127 .. 127; activations to 0 .. 255, from a zero of their own for each token; both are rotated before. By VNNI (VPDPBUSD), or on tiles with the same bits.
  *         Without these, by AVX2 or AVX-512 (VPMADDUBSW), which adds products in 16 bits: activations to 0 .. 180, and weights so small that the products of four stay below 2^15.
- * Attention's own two products are made as reduced_attention.h says, or in f32 where the machine has no bf16.
+ * Attention's own two products are made as reduced_attention.h says, or in f32.
  *
  * Promise: as kernels.h: a row of a result depends on that row of the input alone, to the bit. */
 #ifndef REPRISE_REDUCED_H
@@ -20,6 +20,7 @@
 
 #include "../encoder.h"
 #include "kernels.h"
+#include "reduced_attention.h"
 
 /* Rows of activations as a product reads them. What lies behind a row's width, up to a multiple of the group, must be zero, but for int8. */
 struct operand {
@@ -28,6 +29,7 @@ struct operand {
     float *scale, *zero; /* [rows]: x = scale * value + zero; zero is noted in int8 alone, elsewhere it is 0 */
     uint32_t *pair_sums; /* products by pairs, [rows, 2]: what they need to know of a row, for the left outputs of a panel and for the right ones */
     void *room;          /* operand_room: where rows are rotated; products by pairs: where weights are added */
+    const float *factors; /* [width]: what a row's numbers are multiplied with before they are rotated: rotation_factors, balanced or not (balance.h). Not owned */
 };
 
 /* A linear layer, packed: panels of `panel` outputs, filled up with zeros. */
@@ -40,6 +42,10 @@ struct reduced_linear {
     uint32_t *pair_sums; /* products by pairs, [2, outputs filled up]: what they need to know of an output, for upper rows and for lower ones */
 };
 
+/* Which layers: errors of the first ones are what counts. Of what all-mpnet-base-v2 makes of texts to which it is sensitive, those of the first five layers of twelve move an embedding a
+ * hundred times as far as the others'. So the first half is made with more precision than the second. */
+enum where { EARLY, LATE };
+
 struct reduced {
     enum precision precision; /* that it is chosen for */
     const char *values;       /* what its operands hold: "int24", "int16" or "int8" */
@@ -51,21 +57,22 @@ struct reduced {
     size_t (*operand_room)(size_t width);
     size_t (*weight_bytes)(size_t inputs, size_t outputs);
 
+    size_t parts;   /* of the inputs of wide layers, that early layers multiply one by one: each has units of its own, and sums that may be longer */
     int by_columns; /* the widest activations are best made for as many of their columns at a time as the states have */
 
-    /* Packs weights [outputs, inputs], into memory that is zero. 0, or -1: out of memory. */
-    int (*pack)(const struct reduced_linear *layer, const float *const *weights);
+    /* The factors of rows and of weights, if nothing is balanced. */
+    void (*rotation_factors)(size_t width, float *factors);
+    /* Packs weights [outputs, inputs] into memory that is zero; factors [inputs]. 0, or -1: out of memory. */
+    int (*pack)(const struct reduced_linear *layer, const float *const *weights, const float *factors);
     /* LINEAR_STORE or LINEAR_ADD. y [rows, outputs], each row `y_stride` floats behind the one before. */
     void (*linear)(const struct reduced_linear *layer, enum linear_then then, size_t rows, const struct operand *x, float *y, size_t y_stride);
-    /* y = gelu(x W^T + b), as an operand; scratch [rows, outputs]. */
-    void (*linear_gelu)(const struct reduced_linear *layer, size_t rows, const struct operand *x, float *scratch, size_t scratch_stride, const struct operand *y);
+    /* y = gelu(x W^T + b), as an operand; scratch [rows, outputs]. LINEAR_ADD: what stands there is added before gelu. */
+    void (*linear_gelu)(const struct reduced_linear *layer, enum linear_then then, size_t rows, const struct operand *x, float *scratch, size_t scratch_stride, const struct operand *y);
     /* x [rows, width] as an operand. */
     void (*convert)(size_t rows, size_t width, const float *x, size_t stride, const struct operand *into);
-    /* As struct kernels has it, in place, and the result as an operand too. */
-    void (*layer_norm)(size_t rows, size_t width, float *x, size_t stride, const float *gain, const float *bias, float epsilon, const struct operand *into);
-    /* As struct kernels has them. */
-    void (*attention)(const struct attention *text, const float *qkv, size_t qkv_stride, float *context, size_t context_stride, float *scratch);
-    size_t (*attention_scratch)(size_t tokens, size_t head_size);
+    /* As struct kernels has it, in place, and the result as operands too, each of which takes one of `parts` equal parts of the columns. */
+    void (*layer_norm)(size_t rows, size_t width, float *x, size_t stride, const float *gain, const float *bias, float epsilon, size_t parts, const struct operand *into);
+    struct reduced_attention attention[2]; /* by enum where */
 };
 
 /* The kernels for `wanted`, or, where this machine (or what KERNELS allows of it, see kernels.h) lacks the instructions, for the next higher precision: 1.

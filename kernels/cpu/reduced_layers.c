@@ -5,21 +5,32 @@
 #include <sys/mman.h>
 
 #include "../../tools/lib/model_folder.h"
+#include "balance.h"
 
+#define WIDE_ENOUGH 512 /* columns of states that are multiplied in parts in early layers: narrower rows are more precise, and finish oftener for what they are */
 #define WIDE_COLUMNS 768 /* the widest activations are made for so many of their columns at a time, which stay in the second-level cache until they are used */
 #define WIDE_BYTES 2097152 /* the widest activations are made for so many rows at a time: more rows use a weight once fetched more often, fewer keep activations in nearer caches */
 
 /* A layer's weights. Queries, keys and values of a few heads are one linear layer, and `up` and `down` are cut into blocks of the intermediate columns, as in layers.c. */
-struct layer { struct reduced_linear *qkv, output, *up, *down; };
+struct layer {
+    size_t parts;                                 /* of qkv's and up's inputs */
+    struct reduced_linear *qkv, output, *up, *down; /* [parts, groups], [parts, blocks], [blocks] */
+    float *before_qkv, *before_up;                /* [hidden]: factors of the rows that go into them */
+};
+
+enum { PARTS = 2 };
 
 struct reduced_layers {
     const struct model_folder *model;
     struct reduced kernels;
     struct layer *layer;        /* [layers] */
-    struct reduced_linear *linear; /* [layers, groups + 2 * blocks]: what struct layer points to */
+    struct reduced_linear *linear; /* [layers, PARTS * (groups + blocks) + blocks]: what struct layer points to */
     char *weights;              /* all packed weights and vectors */
     size_t weight_bytes;
     struct embedding_products *products; /* of the first layer; NULL: it is as the others */
+    float *factors;                      /* [2 * layers, hidden]: what struct layer points to */
+    float *even[PARTS + 1];              /* [hidden], by the number of parts: factors where nothing is balanced */
+    float *even_wide[2];                 /* [block_columns], and as many as the last block has: likewise */
     float *no_bias;                      /* zeros, as many as queries, keys and values of heads_at_once */
 
     size_t heads_at_once, groups, blocks, block_columns;
@@ -28,7 +39,8 @@ struct reduced_layers {
     float *qkv, *context;                          /* [rows, 3 * heads_at_once * head_size], [rows, hidden] */
     float *wide;                                   /* [wide_rows, block_columns] */
     float *scratch;                                /* attention's */
-    struct operand x, y;                           /* [rows, hidden], [wide_rows, block_columns] */
+    struct operand x[PARTS];                       /* [rows, hidden]; where there are parts, [rows, hidden / 2] each */
+    struct operand y;                              /* [wide_rows, block_columns] */
 };
 
 /* ---- weights ---- */
@@ -61,21 +73,35 @@ static size_t block_columns(const struct reduced_layers *layers, size_t block)
     return left < layers->block_columns ? left : layers->block_columns;
 }
 
+static enum where where(const struct model_folder *model, size_t index)
+{
+    return index < (model->layers + 1) / 2 ? EARLY : LATE;
+}
+
+static size_t parts_of(const struct reduced_layers *layers, size_t index)
+{
+    const size_t hidden = layers->model->hidden;
+    return layers->kernels.parts > 1 && hidden > WIDE_ENOUGH && hidden % PARTS == 0 && where(layers->model, index) == EARLY ? PARTS : 1;
+}
+
 /* In the order in which they are used: what comes next is fetched ahead. Vectors lie from `vectors` on. Returned is where both end. */
 static struct places place_weights(struct reduced_layers *layers, size_t vectors)
 {
-    const size_t hidden = layers->model->hidden, per_layer = layers->groups + 2 * layers->blocks;
+    const size_t hidden = layers->model->hidden, per_layer = PARTS * (layers->groups + layers->blocks) + layers->blocks;
     struct places at = {0, vectors};
     for (size_t i = 0; i < layers->model->layers; i++) {
         struct layer *layer = &layers->layer[i];
         layer->qkv = layers->linear + i * per_layer;
-        layer->up = layer->qkv + layers->groups;
-        layer->down = layer->up + layers->blocks;
+        layer->up = layer->qkv + PARTS * layers->groups;
+        layer->down = layer->up + PARTS * layers->blocks;
+        layer->parts = parts_of(layers, i);
         for (size_t g = 0; g < layers->groups; g++)
-            place_linear(layers, &layer->qkv[g], hidden, 3 * hidden / layers->groups, &at);
+            for (size_t part = 0; part < layer->parts; part++)
+                place_linear(layers, &layer->qkv[part * layers->groups + g], hidden / layer->parts, 3 * hidden / layers->groups, &at);
         place_linear(layers, &layer->output, hidden, hidden, &at);
         for (size_t b = 0; b < layers->blocks; b++) {
-            place_linear(layers, &layer->up[b], hidden, block_columns(layers, b), &at);
+            for (size_t part = 0; part < layer->parts; part++)
+                place_linear(layers, &layer->up[part * layers->blocks + b], hidden / layer->parts, block_columns(layers, b), &at);
             place_linear(layers, &layer->down[b], block_columns(layers, b), hidden, &at);
         }
     }
@@ -91,38 +117,83 @@ static void add_outputs(const struct reduced_linear *linear, const float **rows,
         memcpy(linear->bias + first, bias, outputs * sizeof *bias);
 }
 
-/* rows: room for as many as any linear layer has outputs. */
-static int pack_layer(const struct reduced_layers *layers, struct layer *packed, const struct model_layer *layer, const float **rows)
+/* Where packing notes what it needs for one layer. */
+struct packing {
+    const float **rows;            /* as many as any linear layer has outputs */
+    float *qkv, *up;               /* [hidden]: factors of weights */
+    float *squares;                /* [hidden] */
+};
+
+/* Balanced is what has units by rows' lengths: int8 goes by the largest numbers, and was not closer to f32; 24 bits lose nothing that factors would not. Neither is the first layer, which
+ * gets no layer norm's results most of the time (embedding_products.h). */
+static void balance_layer(const struct reduced_layers *layers, size_t index, const struct packing *packing)
+{
+    const struct model_layer *layer = &layers->model->layer[index];
+    const size_t hidden = layers->model->hidden, wide = layers->model->intermediate;
+    const float *even = layers->even[layers->layer[index].parts];
+    memcpy(packing->qkv, even, hidden * sizeof *packing->qkv);
+    memcpy(packing->up, even, hidden * sizeof *packing->up);
+    if (layers->kernels.precision != PRECISION_BF16)
+        return;
+    if (index > 0) {
+        memset(packing->squares, 0, hidden * sizeof *packing->squares);
+        balance_add(hidden, hidden, layer->query, packing->squares);
+        balance_add(hidden, hidden, layer->key, packing->squares);
+        balance_add(hidden, hidden, layer->value, packing->squares);
+        balance(hidden, layer[-1].output_gain, layer[-1].output_norm_bias, packing->squares, layers->layer[index].before_qkv, packing->qkv);
+    }
+    memset(packing->squares, 0, hidden * sizeof *packing->squares);
+    balance_add(hidden, wide, layer->up, packing->squares);
+    balance(hidden, layer->attention_gain, layer->attention_bias, packing->squares, layers->layer[index].before_up, packing->up);
+}
+
+static const float *wide_factors(const struct reduced_layers *layers, size_t block)
+{
+    return layers->even_wide[block + 1 == layers->blocks];
+}
+
+static int pack_layer(const struct reduced_layers *layers, size_t index, const struct packing *packing)
 {
     const struct reduced *kernels = &layers->kernels;
+    const struct model_layer *layer = &layers->model->layer[index];
+    struct layer *packed = &layers->layer[index];
+    const float **rows = packing->rows;
     const size_t hidden = layers->model->hidden, wide = layers->model->intermediate, columns = hidden / layers->groups;
-    for (size_t g = 0; g < layers->groups; g++) {
-        const size_t from = g * columns;
-        add_outputs(&packed->qkv[g], rows, layer->query + from * hidden, hidden, layer->query_bias + from, 0, columns);
-        add_outputs(&packed->qkv[g], rows, layer->key + from * hidden, hidden, layer->key_bias + from, columns, columns);
-        add_outputs(&packed->qkv[g], rows, layer->value + from * hidden, hidden, layer->value_bias + from, 2 * columns, columns);
-        if (kernels->pack(&packed->qkv[g], rows) < 0)
-            return -1;
+    for (size_t part = 0; part < packed->parts; part++) {
+        const size_t input = part * (hidden / packed->parts);
+        for (size_t g = 0; g < layers->groups; g++) {
+            const struct reduced_linear *qkv = &packed->qkv[part * layers->groups + g];
+            const size_t from = g * columns, at = from * hidden + input;
+            add_outputs(qkv, rows, layer->query + at, hidden, part ? NULL : layer->query_bias + from, 0, columns);
+            add_outputs(qkv, rows, layer->key + at, hidden, part ? NULL : layer->key_bias + from, columns, columns);
+            add_outputs(qkv, rows, layer->value + at, hidden, part ? NULL : layer->value_bias + from, 2 * columns, columns);
+            if (kernels->pack(qkv, rows, packing->qkv + input) < 0)
+                return -1;
+        }
+        for (size_t b = 0; b < layers->blocks; b++) {
+            const struct reduced_linear *up = &packed->up[part * layers->blocks + b];
+            const size_t from = b * layers->block_columns;
+            add_outputs(up, rows, layer->up + from * hidden + input, hidden, part ? NULL : layer->up_bias + from, 0, block_columns(layers, b));
+            if (kernels->pack(up, rows, packing->up + input) < 0)
+                return -1;
+        }
     }
     for (size_t b = 0; b < layers->blocks; b++) {
-        const size_t from = b * layers->block_columns;
-        add_outputs(&packed->up[b], rows, layer->up + from * hidden, hidden, layer->up_bias + from, 0, block_columns(layers, b));
-        if (kernels->pack(&packed->up[b], rows) < 0)
-            return -1;
-        add_outputs(&packed->down[b], rows, layer->down + from, wide, b == 0 ? layer->down_bias : NULL, 0, hidden);
-        if (kernels->pack(&packed->down[b], rows) < 0)
+        add_outputs(&packed->down[b], rows, layer->down + b * layers->block_columns, wide, b == 0 ? layer->down_bias : NULL, 0, hidden);
+        if (kernels->pack(&packed->down[b], rows, wide_factors(layers, b)) < 0)
             return -1;
     }
     add_outputs(&packed->output, rows, layer->output, hidden, layer->output_bias, 0, hidden);
-    return kernels->pack(&packed->output, rows);
+    return kernels->pack(&packed->output, rows, layers->even[1]);
 }
 
-static int pack_layers(const struct reduced_layers *layers, const float **rows, struct reason *why)
+static int pack_layers(const struct reduced_layers *layers, const struct packing *packing, struct reason *why)
 {
     for (size_t i = 0; i < layers->model->layers; i++) {
         if (model_layer_take(layers->model, i, why) < 0)
             return -1;
-        int result = pack_layer(layers, &layers->layer[i], &layers->model->layer[i], rows);
+        balance_layer(layers, i, packing);
+        const int result = pack_layer(layers, i, packing);
         model_layer_drop(layers->model, i);
         if (result < 0)
             return fail(why, "out of memory");
@@ -130,21 +201,53 @@ static int pack_layers(const struct reduced_layers *layers, const float **rows, 
     return 0;
 }
 
+/* Rotation's factors of rows in so many parts; NULL: out of memory. */
+static float *even_factors(const struct reduced_layers *layers, size_t width, size_t parts)
+{
+    float *factors = malloc(width * sizeof *factors);
+    for (size_t part = 0; factors && part < parts; part++)
+        layers->kernels.rotation_factors(width / parts, factors + part * (width / parts));
+    return factors;
+}
+
+static int make_factors(struct reduced_layers *layers)
+{
+    const size_t hidden = layers->model->hidden, count = layers->model->layers;
+    for (size_t parts = 1; parts <= PARTS; parts++)
+        if (!(layers->even[parts] = even_factors(layers, hidden / parts * parts, parts)))
+            return -1;
+    layers->even_wide[0] = even_factors(layers, layers->block_columns, 1);
+    layers->even_wide[1] = even_factors(layers, block_columns(layers, layers->blocks - 1), 1);
+    layers->factors = malloc(2 * count * hidden * sizeof *layers->factors);
+    if (!layers->even_wide[0] || !layers->even_wide[1] || !layers->factors)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        const float *even = layers->even[parts_of(layers, i)];
+        layers->layer[i].before_qkv = memcpy(layers->factors + 2 * i * hidden, even, hidden * sizeof *even);
+        layers->layer[i].before_up = memcpy(layers->factors + (2 * i + 1) * hidden, even, hidden * sizeof *even);
+    }
+    return 0;
+}
+
 static int pack_weights(struct reduced_layers *layers, struct reason *why)
 {
+    const size_t hidden = layers->model->hidden;
     layers->layer = calloc(layers->model->layers, sizeof *layers->layer);
-    layers->linear = calloc(layers->model->layers * (layers->groups + 2 * layers->blocks), sizeof *layers->linear);
-    if (!layers->layer || !layers->linear)
+    layers->linear = calloc(layers->model->layers * (PARTS * (layers->groups + layers->blocks) + layers->blocks), sizeof *layers->linear);
+    if (!layers->layer || !layers->linear || make_factors(layers) < 0)
         return fail(why, "out of memory");
     const struct places size = place_weights(layers, 0);
     layers->weight_bytes = size.weights + size.vectors;
     if (!(layers->weights = layers_map_weights(layers->weight_bytes, why)))
         return -1;
     place_weights(layers, size.weights);
-    const size_t columns = 3 * layers->model->hidden + layers->block_columns; /* as many as any linear layer has outputs */
+    const size_t columns = 3 * hidden + layers->block_columns; /* as many as any linear layer has outputs */
     const float **rows = malloc(columns * sizeof *rows);
-    const int result = rows ? pack_layers(layers, rows, why) : fail(why, "out of memory");
+    float *factors = malloc(3 * hidden * sizeof *factors);
+    const struct packing packing = {rows, factors, factors + hidden, factors + 2 * hidden};
+    const int result = rows && factors ? pack_layers(layers, &packing, why) : fail(why, "out of memory");
     free(rows);
+    free(factors);
     return result;
 }
 
@@ -173,7 +276,8 @@ static void free_operand(struct operand *operand)
 
 static struct operand rows_from(const struct operand *operand, size_t row)
 {
-    return (struct operand){(char *)operand->values + row * operand->stride, operand->stride, operand->scale + row, operand->zero + row, operand->pair_sums + 2 * row, operand->room};
+    return (struct operand){(char *)operand->values + row * operand->stride, operand->stride, operand->scale + row, operand->zero + row, operand->pair_sums + 2 * row, operand->room,
+                            operand->factors};
 }
 
 static void free_buffers(struct reduced_layers *layers)
@@ -181,7 +285,8 @@ static void free_buffers(struct reduced_layers *layers)
     free(layers->qkv);
     free(layers->context);
     free(layers->scratch);
-    free_operand(&layers->x);
+    for (size_t part = 0; part < PARTS; part++)
+        free_operand(&layers->x[part]);
     layers->qkv = layers->context = layers->scratch = NULL;
     layers->rows = 0;
 }
@@ -195,8 +300,9 @@ static int reserve(struct reduced_layers *layers, size_t rows, struct reason *wh
     const size_t longest = rows < model->max_tokens ? rows : model->max_tokens;
     layers->qkv = layers_buffer(rows * layers->qkv_stride * sizeof(float));
     layers->context = layers_buffer(rows * layers->context_stride * sizeof(float));
-    layers->scratch = layers_buffer(layers->kernels.attention_scratch(longest, model->hidden / model->heads) * sizeof(float));
-    if (make_operand(&layers->x, rows, model->hidden, &layers->kernels) < 0 || !layers->qkv || !layers->context || !layers->scratch)
+    const size_t early = layers->kernels.attention[EARLY].scratch(longest, model->hidden / model->heads), late = layers->kernels.attention[LATE].scratch(longest, model->hidden / model->heads);
+    layers->scratch = layers_buffer((early > late ? early : late) * sizeof(float));
+    if (make_operand(&layers->x[0], rows, model->hidden, &layers->kernels) < 0 || make_operand(&layers->x[1], rows, model->hidden / PARTS, &layers->kernels) < 0 || !layers->qkv || !layers->context || !layers->scratch)
         return fail(why, "out of memory for %zu tokens", rows);
     layers->rows = rows;
     return 0;
@@ -218,19 +324,37 @@ static int make_fixed_buffers(struct reduced_layers *layers, struct reason *why)
     return 0;
 }
 
+/* x [rows, hidden] as operands of a layer that takes its inputs in parts. */
+static void convert(struct reduced_layers *layers, size_t parts, const float *factors, size_t rows, const float *x, size_t stride)
+{
+    const size_t width = layers->model->hidden / parts;
+    for (size_t part = 0; part < parts; part++) {
+        layers->x[part].factors = factors + part * width;
+        layers->kernels.convert(rows, width, x + part * width, stride, &layers->x[part]);
+    }
+}
+
+/* Queries, keys and values of a group of heads, to y. */
+static void multiply_qkv(const struct reduced_layers *layers, const struct layer *packed, size_t group, const float *bias, size_t rows, float *y, size_t stride)
+{
+    for (size_t part = 0; part < packed->parts; part++) {
+        struct reduced_linear qkv = packed->qkv[part * layers->groups + group];
+        qkv.bias = bias ? (float *)bias : qkv.bias;
+        layers->kernels.linear(&qkv, part ? LINEAR_ADD : LINEAR_STORE, rows, &layers->x[part], y, stride);
+    }
+}
+
 /* As struct first_layer has it. */
 static void multiply_first(void *context, int biased, size_t rows, const float *x, size_t stride, float *y)
 {
     struct reduced_layers *layers = context;
+    const struct layer *packed = &layers->layer[0];
     const size_t hidden = layers->model->hidden;
     for (size_t i = 0, some; i < rows; i += some) {
         some = rows - i < layers->rows ? rows - i : layers->rows;
-        layers->kernels.convert(some, hidden, x + i * stride, stride, &layers->x);
-        for (size_t g = 0; g < layers->groups; g++) {
-            struct reduced_linear qkv = layers->layer[0].qkv[g];
-            qkv.bias = biased ? qkv.bias : layers->no_bias;
-            layers->kernels.linear(&qkv, LINEAR_STORE, some, &layers->x, y + i * 3 * hidden + g * qkv.outputs, 3 * hidden);
-        }
+        convert(layers, packed->parts, packed->before_qkv, some, x + i * stride, stride);
+        for (size_t g = 0; g < layers->groups; g++)
+            multiply_qkv(layers, packed, g, biased ? NULL : layers->no_bias, some, y + i * 3 * hidden + g * packed->qkv[g].outputs, 3 * hidden);
     }
 }
 
@@ -271,6 +395,11 @@ void reduced_layers_close(struct reduced_layers *layers)
     free_buffers(layers);
     free_operand(&layers->y);
     embedding_products_close(layers->products);
+    free(layers->factors);
+    free(layers->even[1]);
+    free(layers->even[2]);
+    free(layers->even_wide[0]);
+    free(layers->even_wide[1]);
     free(layers->no_bias);
     free(layers->wide);
     free(layers->layer);
@@ -282,6 +411,32 @@ void reduced_layers_close(struct reduced_layers *layers)
 
 /* ---- the forward pass ---- */
 
+static void give_factors(struct operand x[PARTS], size_t parts, size_t hidden, const float *factors)
+{
+    for (size_t part = 0; part < parts; part++)
+        x[part].factors = factors + part * (hidden / parts);
+}
+
+/* The feed-forward block of rows `row` and following, from their operands; and the operands of the next layer. */
+static void run_wide(struct reduced_layers *layers, size_t index, size_t rows, size_t row, float *states, size_t stride)
+{
+    const struct reduced *kernels = &layers->kernels;
+    const struct model_folder *model = layers->model;
+    const struct layer *packed = &layers->layer[index], *next = index + 1 < model->layers ? packed + 1 : NULL;
+    const struct model_layer *layer = &model->layer[index];
+    const size_t last = packed->parts - 1, next_parts = next ? next->parts : 1;
+    struct operand x[PARTS] = {rows_from(&layers->x[0], row), rows_from(&layers->x[1], row)};
+    for (size_t b = 0; b < layers->blocks; b++) {
+        for (size_t part = 0; part < last; part++)
+            kernels->linear(&packed->up[part * layers->blocks + b], part ? LINEAR_ADD : LINEAR_STORE, rows, &x[part], layers->wide, layers->wide_stride);
+        layers->y.factors = wide_factors(layers, b);
+        kernels->linear_gelu(&packed->up[last * layers->blocks + b], last ? LINEAR_ADD : LINEAR_STORE, rows, &x[last], layers->wide, layers->wide_stride, &layers->y);
+        kernels->linear(&packed->down[b], LINEAR_ADD, rows, &layers->y, states, stride);
+    }
+    give_factors(x, next_parts, model->hidden, next ? next->before_qkv : layers->even[1]);
+    kernels->layer_norm(rows, model->hidden, states, stride, layer->output_gain, layer->output_norm_bias, model->epsilon, next_parts, x);
+}
+
 static void run_layer(struct reduced_layers *layers, size_t index, const struct pack *pack, enum rows_wanted wanted, float *states, size_t stride)
 {
     const struct reduced *kernels = &layers->kernels;
@@ -289,30 +444,24 @@ static void run_layer(struct reduced_layers *layers, size_t index, const struct 
     const struct layer *packed = &layers->layer[index];
     const struct model_layer *layer = &model->layer[index];
     const size_t hidden = model->hidden, all_rows = pack->offsets[pack->texts] - pack->offsets[0], rows = wanted == ROWS_ALL ? all_rows : pack->texts;
-    const struct attending attending = {kernels->attention, layers->qkv, layers->context, layers->scratch, layers->qkv_stride, layers->context_stride};
+    const struct attending attending = {kernels->attention[where(model, index)].attention, layers->qkv, layers->context, layers->scratch, layers->qkv_stride, layers->context_stride};
 
     for (size_t g = 0; g < layers->groups; g++) {
         const size_t outputs = packed->qkv[g].outputs;
         if (index == 0 && layers->products)
             embedding_products_sum(layers->products, &pack->tokens, all_rows, g * outputs, outputs, layers->qkv, layers->qkv_stride);
         else
-            kernels->linear(&packed->qkv[g], LINEAR_STORE, all_rows, &layers->x, layers->qkv, layers->qkv_stride);
+            multiply_qkv(layers, packed, g, NULL, all_rows, layers->qkv, layers->qkv_stride);
         layers_attend(model, &attending, g * layers->heads_at_once, layers->heads_at_once, pack, wanted);
     }
     if (wanted != ROWS_ALL)
         layers_keep_wanted(pack, wanted, hidden, states, stride);
-    kernels->convert(rows, hidden, layers->context, layers->context_stride, &layers->x);
-    kernels->linear(&packed->output, LINEAR_ADD, rows, &layers->x, states, stride);
-    kernels->layer_norm(rows, hidden, states, stride, layer->attention_gain, layer->attention_bias, model->epsilon, &layers->x);
-    for (size_t row = 0; row < rows; row += layers->wide_rows) {
-        const size_t some = rows - row < layers->wide_rows ? rows - row : layers->wide_rows;
-        const struct operand x = rows_from(&layers->x, row);
-        for (size_t b = 0; b < layers->blocks; b++) {
-            kernels->linear_gelu(&packed->up[b], some, &x, layers->wide, layers->wide_stride, &layers->y);
-            kernels->linear(&packed->down[b], LINEAR_ADD, some, &layers->y, states + row * stride, stride);
-        }
-        kernels->layer_norm(some, hidden, states + row * stride, stride, layer->output_gain, layer->output_norm_bias, model->epsilon, &x);
-    }
+    convert(layers, 1, layers->even[1], rows, layers->context, layers->context_stride);
+    kernels->linear(&packed->output, LINEAR_ADD, rows, &layers->x[0], states, stride);
+    give_factors(layers->x, packed->parts, hidden, packed->before_up);
+    kernels->layer_norm(rows, hidden, states, stride, layer->attention_gain, layer->attention_bias, model->epsilon, packed->parts, layers->x);
+    for (size_t row = 0; row < rows; row += layers->wide_rows)
+        run_wide(layers, index, rows - row < layers->wide_rows ? rows - row : layers->wide_rows, row, states + row * stride, stride);
 }
 
 int reduced_layers_run(struct reduced_layers *layers, const struct pack *pack, enum rows_wanted wanted, float *states, size_t stride, struct reason *why)
@@ -324,7 +473,7 @@ int reduced_layers_run(struct reduced_layers *layers, const struct pack *pack, e
     if (layers->products)
         embedding_products_make(layers->products, &pack->tokens, rows);
     else
-        layers->kernels.convert(rows, model->hidden, states, stride, &layers->x);
+        convert(layers, layers->layer[0].parts, layers->layer[0].before_qkv, rows, states, stride);
     for (size_t i = 0; i < model->layers; i++)
         run_layer(layers, i, pack, i + 1 == model->layers ? wanted : ROWS_ALL, states, stride);
     return 0;

@@ -28,6 +28,11 @@
 #else
 #define LEVELS 255
 #endif
+#if defined INT8 || defined DIGITS
+#define PARTS 1
+#else
+#define PARTS 2
+#endif
 #define STEP_BYTES 4 /* of what one lane takes at a time */
 #ifdef PAIRED /* rows and panels are taken by twos */
 #define TWOS 2
@@ -89,19 +94,20 @@ static void convert(size_t rows, size_t width, const float *x, size_t stride, co
     convert_rows(0, rows, width, x, stride, into);
 }
 
-static void linear_gelu(const struct reduced_linear *layer, size_t rows, const struct operand *x, float *scratch, size_t scratch_stride, const struct operand *y)
+static void linear_gelu(const struct reduced_linear *layer, enum linear_then then, size_t rows, const struct operand *x, float *scratch, size_t scratch_stride, const struct operand *y)
 {
-    run_linear(layer, TILE_GELU, rows, x, scratch, scratch_stride);
+    run_linear(layer, then == LINEAR_ADD ? TILE_ADD_GELU : TILE_GELU, rows, x, scratch, scratch_stride);
     convert(rows, layer->outputs, scratch, scratch_stride, y);
 }
 
-static void layer_norm(size_t rows, size_t width, float *x, size_t stride, const float *gain, const float *bias, float epsilon, const struct operand *into)
+static void layer_norm(size_t rows, size_t width, float *x, size_t stride, const float *gain, const float *bias, float epsilon, size_t parts, const struct operand *into)
 {
     float factors[NORM_ROWS];
     for (size_t i = 0, some; i < rows; i += some) {
         some = rows - i < NORM_ROWS ? rows - i : NORM_ROWS;
         layer_norm_rows(some, width, x + i * stride, stride, gain, bias, epsilon, x + i * stride, stride, factors);
-        convert_rows(i, i + some, width, x, stride, into);
+        for (size_t p = 0; p < parts; p++)
+            convert_rows(i, i + some, width / parts, x + p * (width / parts), stride, &into[p]);
     }
 }
 
@@ -142,9 +148,9 @@ static float weight_unit(size_t inputs, const float *weights, float most)
     return unit > 0 ? unit : 1;
 }
 
-static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, float *rotated, int8_t *row)
+static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, const float *factors, float *rotated, int8_t *row)
 {
-    const float most = largest_rotated(layer->inputs, weights, rotated);
+    const float most = largest_rotated(layer->inputs, weights, factors, rotated);
     int32_t sum = 0;
     const float unit = weight_unit(layer->inputs, rotated, most), factor = 1 / unit;
     for (size_t p = 0; p < layer->inputs; p++) {
@@ -155,22 +161,22 @@ static void pack_output(const struct reduced_linear *layer, size_t output, const
     layer->sums[output] = unit * (float)sum;
 }
 #elif defined DIGITS
-static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, float *rotated, char *row)
+static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, const float *factors, float *rotated, char *row)
 {
-    const float factor = digits_factor(largest_rotated(layer->inputs, weights, rotated));
+    const float factor = digits_factor(largest_rotated(layer->inputs, weights, factors, rotated));
     layer->scale[output] = UNIT / factor;
     convert_numbers(layer->inputs, rotated, factor, row, GROUP);
 }
 #else
-static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, float *rotated, char *row)
+static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, const float *factors, float *rotated, char *row)
 {
-    const struct steps steps = measure_row(layer->inputs, weights, &(struct operand){.scale = layer->scale, .room = rotated}, output);
+    const struct steps steps = measure_row(layer->inputs, weights, &(struct operand){.scale = layer->scale, .room = rotated, .factors = factors}, output);
     convert_values(layer->inputs, rotated + output % ROTATED_ROWS * layer->inputs, steps, row);
 }
 #endif
 
 /* Outputs are converted by as many as are placed together; `values` and what is behind an output's inputs are zero. */
-static int pack(const struct reduced_linear *layer, const float *const *weights)
+static int pack(const struct reduced_linear *layer, const float *const *weights, const float *factors)
 {
     const size_t row_bytes = packed_row_bytes(layer->inputs);
     char *values = calloc(PACKED_TOGETHER, row_bytes);
@@ -178,7 +184,7 @@ static int pack(const struct reduced_linear *layer, const float *const *weights)
     for (size_t o = 0, some; values && rotated && o < layer->outputs; o += some) {
         some = layer->outputs - o < PACKED_TOGETHER ? layer->outputs - o : PACKED_TOGETHER;
         for (size_t i = 0; i < some; i++)
-            pack_output(layer, o + i, weights[o + i], rotated, (void *)(values + i * row_bytes));
+            pack_output(layer, o + i, weights[o + i], factors, rotated, (void *)(values + i * row_bytes));
         memset(values + some * row_bytes, 0, (PACKED_TOGETHER - some) * row_bytes);
         place_outputs(layer, o, values);
     }
@@ -190,4 +196,4 @@ static int pack(const struct reduced_linear *layer, const float *const *weights)
 
 #define REDUCED_TABLE \
     .panel = TWOS * PANEL, .rows = TWOS * ROWS, .tile_rows = TILED, .group = GROUP, .operand_row_bytes = operand_row_bytes, .operand_room = operand_room, .weight_bytes = weight_bytes, .pack = pack, \
-    .linear = linear, .linear_gelu = linear_gelu, .convert = convert, .layer_norm = layer_norm
+    .linear = linear, .linear_gelu = linear_gelu, .convert = convert, .layer_norm = layer_norm, .rotation_factors = rotation_factors, .parts = PARTS

@@ -74,7 +74,7 @@ typedef uint32_t modular __attribute__((vector_size(4 * LANES))); /* sums modulo
 #endif
 
 /* What becomes of a tile. */
-enum tile_then { TILE_STORE, TILE_ADD, TILE_GELU };
+enum tile_then { TILE_STORE, TILE_ADD, TILE_GELU, TILE_ADD_GELU /* gelu of the sum */ };
 struct finish {
     enum tile_then then;
     const float *bias, *weight_scale, *weight_sums; /* of the panel */
@@ -133,14 +133,16 @@ INLINE void finish_vector(const struct finish *finish, size_t i, size_t j, vecto
 {
     const size_t column = j * LANES, left = finish->columns > column ? finish->columns - column : 0, count = left < LANES ? left : LANES;
     float *at = finish->y + i * finish->y_stride + column;
+    if (finish->then == TILE_ADD || finish->then == TILE_ADD_GELU)
+        v = (count == LANES ? load(at) : load_some(at, count)) + v;
 #ifndef SCALED_ROWS
-    if (finish->then == TILE_GELU)
+    if (finish->then == TILE_GELU || finish->then == TILE_ADD_GELU)
         v = gelu(v);
 #endif
     if (count == LANES)
-        store(at, finish->then == TILE_ADD ? load(at) + v : v);
+        store(at, v);
     else
-        store_some(at, finish->then == TILE_ADD ? load_some(at, count) + v : v, count);
+        store_some(at, v, count);
 }
 
 INLINE void finish_row(const struct finish *finish, const struct outputs *outputs, size_t i, const sums row[WIDTH])
@@ -172,7 +174,7 @@ INLINE void finish_tile(const size_t rows, const struct finish *finish, sums til
         switch (finish->then) {
             EACH(TILE_STORE)
 #ifndef SCALED_ROWS
-            EACH(TILE_ADD) EACH(TILE_GELU)
+            EACH(TILE_ADD) EACH(TILE_GELU) EACH(TILE_ADD_GELU)
 #else
         default: break;
 #endif

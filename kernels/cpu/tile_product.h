@@ -10,7 +10,7 @@
 #include "amx.h"
 
 /* What becomes of a layer's products. */
-enum tile_then { TILE_STORE, TILE_ADD, TILE_GELU };
+enum tile_then { TILE_STORE, TILE_ADD, TILE_GELU, TILE_ADD_GELU /* gelu of the sum */ };
 #define ROW_TILES (ROWS / TILE_ROWS)
 #define COLUMN_TILES WIDTH
 #define STEP_TILES (DIGITS * COLUMN_TILES) /* of a panel */
@@ -47,12 +47,14 @@ INLINE void finish_vector(const struct block *block, size_t i, size_t j, vector 
 {
     const size_t column = j * LANES, left = block->columns > column ? block->columns - column : 0, count = left < LANES ? left : LANES;
     float *at = block->y + i * block->y_stride + column;
-    if (block->then == TILE_GELU)
+    if (block->then == TILE_ADD || block->then == TILE_ADD_GELU)
+        v = (count == LANES ? load(at) : load_some(at, count)) + v;
+    if (block->then == TILE_GELU || block->then == TILE_ADD_GELU)
         v = gelu(v);
     if (count == LANES)
-        store(at, block->then == TILE_ADD ? load(at) + v : v);
+        store(at, v);
     else
-        store_some(at, block->then == TILE_ADD ? load_some(at, count) + v : v, count);
+        store_some(at, v, count);
 }
 
 /* Rows of a block, from `first` on. */
@@ -200,6 +202,7 @@ static void run_linear(const struct reduced_linear *layer, enum tile_then then, 
         case TILE_STORE: run_blocks(TILE_STORE, layer, some, &part, y + i * y_stride, y_stride); break;
         case TILE_ADD: run_blocks(TILE_ADD, layer, some, &part, y + i * y_stride, y_stride); break;
         case TILE_GELU: run_blocks(TILE_GELU, layer, some, &part, y + i * y_stride, y_stride); break;
+        case TILE_ADD_GELU: run_blocks(TILE_ADD_GELU, layer, some, &part, y + i * y_stride, y_stride); break;
         }
     }
     tiles_end();

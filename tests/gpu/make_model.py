@@ -16,6 +16,7 @@ import sys
 SHAPES = {
     "tiny": ("bert", 64, 2, 2, 128, 128),
     "tiny-mpnet": ("mpnet", 128, 2, 2, 256, 128),
+    "tiny-wide": ("bert", 576, 3, 9, 700, 64),
     "minilm-l6": ("bert", 384, 6, 12, 1536, 256),
     "bert-base": ("bert", 768, 12, 12, 3072, 512),
     "mpnet-base": ("mpnet", 768, 12, 12, 3072, 384),
