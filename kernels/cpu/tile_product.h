@@ -110,19 +110,19 @@ INLINE void multiply(const int both_rows, const struct block *block, const struc
             _tile_dpbusd(2, 5, 6);
             _tile_dpbusd(3, 5, 7);
         }
-#elif DIGITS == 2
-        LOAD(4, a);
-        LOAD(6, b);
-        _tile_dpbssd(0, 4, 6);
-        LOAD(7, b + TILE_BYTES);
-        _tile_dpbssd(2, 4, 7);
+#elif DIGITS == 2 /* no two products with the same sums within three, or one would wait for the other */
         LOAD(5, a + TILE_BYTES);
+        LOAD(6, b);
         _tile_dpbssd(1, 5, 6);
+        LOAD(7, b + TILE_BYTES);
         _tile_dpbssd(3, 5, 7);
+        LOAD(4, a);
+        _tile_dpbssd(0, 4, 6);
         LOAD(6, b + 2 * TILE_BYTES);
         _tile_dpbssd(1, 4, 6);
-        LOAD(7, b + 3 * TILE_BYTES);
-        _tile_dpbssd(3, 4, 7);
+        LOAD(5, b + 3 * TILE_BYTES);
+        _tile_dpbssd(3, 4, 5);
+        _tile_dpbssd(2, 4, 7);
 #else
         LOAD(6, b);
         LOAD(3, a);
@@ -151,8 +151,8 @@ INLINE void multiply(const int both_rows, const struct block *block, const struc
 #undef KEEP
 }
 
-/* So many panels at a time, or so many steps of one, that they stay in the first-level cache beside a block's rows. */
-enum { PANEL_BYTES = 24576, ROWS_AT_ONCE = 256, DEEPEST = DIGITS == 1 ? 1 << 20 : 6 /* steps; int8, whose sums are few, is no faster by it */ };
+/* So many panels at a time, or so many steps of one, that they stay in the first-level cache beside a block's rows; and all rows of a pack, or weights would be fetched again for the rest. */
+enum { PANEL_BYTES = 24576, ROWS_AT_ONCE = 288, DEEPEST = DIGITS == 1 ? 1 << 20 : 6 /* steps; int8, whose sums are few, is no faster by it */ };
 
 INLINE void run_blocks(const enum tile_then then, const struct reduced_linear *layer, size_t rows, const struct operand *x, float *y, size_t y_stride)
 {
