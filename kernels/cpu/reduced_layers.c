@@ -297,12 +297,15 @@ static int reserve(struct reduced_layers *layers, size_t rows, struct reason *wh
     if (rows <= layers->rows)
         return 0;
     free_buffers(layers);
-    const size_t longest = rows < model->max_tokens ? rows : model->max_tokens;
+    const size_t longest = rows < model->max_tokens ? rows : model->max_tokens, head_size = model->hidden / model->heads;
+    const size_t early = layers->kernels.attention[EARLY].scratch(longest, head_size), late = layers->kernels.attention[LATE].scratch(longest, head_size);
     layers->qkv = layers_buffer(rows * layers->qkv_stride * sizeof(float));
     layers->context = layers_buffer(rows * layers->context_stride * sizeof(float));
-    const size_t early = layers->kernels.attention[EARLY].scratch(longest, model->hidden / model->heads), late = layers->kernels.attention[LATE].scratch(longest, model->hidden / model->heads);
     layers->scratch = layers_buffer((early > late ? early : late) * sizeof(float));
-    if (make_operand(&layers->x[0], rows, model->hidden, &layers->kernels) < 0 || make_operand(&layers->x[1], rows, model->hidden / PARTS, &layers->kernels) < 0 || !layers->qkv || !layers->context || !layers->scratch)
+    if (!layers->qkv || !layers->context || !layers->scratch)
+        return fail(why, "out of memory for %zu tokens", rows);
+    const size_t part = (model->hidden + PARTS - 1) / PARTS;
+    if (make_operand(&layers->x[0], rows, model->hidden, &layers->kernels) < 0 || make_operand(&layers->x[1], rows, part, &layers->kernels) < 0)
         return fail(why, "out of memory for %zu tokens", rows);
     layers->rows = rows;
     return 0;
