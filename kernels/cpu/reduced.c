@@ -52,14 +52,15 @@ static const struct reduced *choose_linear(enum precision wanted, const struct k
 /* VDPBF16PS is as fast as VPDPWSSD on AMD's processors, and slower than multiply-adds in f32 on Intel's. */
 static struct reduced_attention choose_attention(enum precision precision, const struct kernels *exact, enum where where)
 {
+    const struct reduced_attention in_f32 = {exact->attention, exact->attention_scratch};
     const int wide = strcmp(exact->set, "avx512") == 0, paired = strcmp(exact->name, "avx512_paired") == 0, few_bits_do = precision == PRECISION_INT8 || where == LATE;
-    if (precision != PRECISION_F32 && has_tiles(exact) && has_avx512_bf16())
+    if (precision == PRECISION_F32)
+        return in_f32;
+    if (has_tiles(exact) && has_avx512_bf16())
         return few_bits_do ? attention_amx_bf16 : attention_amx_bf16x2;
-    if (precision != PRECISION_F32 && few_bits_do && paired && has_avx512_bf16())
+    if (few_bits_do && paired && has_avx512_bf16())
         return attention_avx512_bf16;
-    if (precision != PRECISION_F32 && wide && __builtin_cpu_supports("avx512vnni"))
-        return attention_avx512_int16;
-    return (struct reduced_attention){exact->attention, exact->attention_scratch};
+    return wide && __builtin_cpu_supports("avx512vnni") ? attention_avx512_int16 : in_f32;
 }
 
 static int choose(enum precision wanted, const struct kernels *exact, struct reduced *chosen)

@@ -327,14 +327,19 @@ static int make_fixed_buffers(struct reduced_layers *layers, struct reason *why)
     return 0;
 }
 
+static void give_factors(struct operand x[PARTS], size_t parts, size_t hidden, const float *factors)
+{
+    for (size_t part = 0; part < parts; part++)
+        x[part].factors = factors + part * (hidden / parts);
+}
+
 /* x [rows, hidden] as operands of a layer that takes its inputs in parts. */
 static void convert(struct reduced_layers *layers, size_t parts, const float *factors, size_t rows, const float *x, size_t stride)
 {
     const size_t width = layers->model->hidden / parts;
-    for (size_t part = 0; part < parts; part++) {
-        layers->x[part].factors = factors + part * width;
+    give_factors(layers->x, parts, layers->model->hidden, factors);
+    for (size_t part = 0; part < parts; part++)
         layers->kernels.convert(rows, width, x + part * width, stride, &layers->x[part]);
-    }
 }
 
 /* Queries, keys and values of a group of heads, to y. */
@@ -413,12 +418,6 @@ void reduced_layers_close(struct reduced_layers *layers)
 }
 
 /* ---- the forward pass ---- */
-
-static void give_factors(struct operand x[PARTS], size_t parts, size_t hidden, const float *factors)
-{
-    for (size_t part = 0; part < parts; part++)
-        x[part].factors = factors + part * (hidden / parts);
-}
 
 /* The feed-forward block of rows `row` and following, from their operands; and the operands of the next layer. */
 static void run_wide(struct reduced_layers *layers, size_t index, size_t rows, size_t row, float *states, size_t stride)
