@@ -7,6 +7,7 @@ $(B)/kernels/cpu/kernels_avx2.o: OBJECT_CFLAGS += -mavx2 -mfma
 avx512 := -mavx512f -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
 $(B)/kernels/cpu/reduced_%_avx512.o $(B)/kernels/cpu/reduced_%_paired.o: OBJECT_CFLAGS += $(avx512) -mavx512vnni
 $(B)/kernels/cpu/reduced_%_amx.o: OBJECT_CFLAGS += $(avx512) -mavx512vbmi -mamx-tile -mamx-int8
+$(B)/kernels/cpu/reduced_bf16_amx.o: OBJECT_CFLAGS += -mavx512bf16 -mamx-bf16
 $(B)/kernels/cpu/reduced_int16_avx2.o $(B)/kernels/cpu/reduced_int8_avx2.o: OBJECT_CFLAGS += -mavx2 -mfma
 $(B)/kernels/cpu/reduced_int8_avx512bw.o: OBJECT_CFLAGS += $(avx512)
 $(B)/kernels/cpu/reduced_int8_avx2vnni.o: OBJECT_CFLAGS += -mavx2 -mfma -mavxvnni

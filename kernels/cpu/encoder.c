@@ -76,11 +76,11 @@ static int make_fixed_buffers(struct encoder *encoder, struct reason *why)
 /* The weights, in the precision that this machine computes in. */
 static int open_layers(struct encoder *encoder, enum precision precision, struct reason *why)
 {
-    struct reduced kernels;
-    const int reduced = reduced_choose(precision, &kernels);
-    encoder->pack_tokens = reduced && kernels.tile_rows ? PACK_TOKENS_TILES : PACK_TOKENS;
+    struct reduced kernels[2];
+    const int reduced = reduced_choose(precision, kernels);
+    encoder->pack_tokens = reduced && kernels[EARLY].tile_rows ? PACK_TOKENS_TILES : PACK_TOKENS;
     if (reduced)
-        encoder->reduced = reduced_layers_open(encoder->model, &kernels, encoder->kernels, why);
+        encoder->reduced = reduced_layers_open(encoder->model, kernels, encoder->kernels, why);
     else
         encoder->layers = layers_open(encoder->model, encoder->kernels, why);
     return encoder->reduced || encoder->layers ? 0 : -1;

@@ -9,7 +9,7 @@
 #include "reduced_attention.h"
 
 extern const struct reduced reduced_int16_avx512_paired, reduced_int16_avx512, reduced_int16_avx2, reduced_int8_avx512, reduced_int8_avx2vnni, reduced_int8_avx512bw,
-    reduced_int8_avx2, reduced_int8_amx, reduced_int16_amx, reduced_int24_amx;
+    reduced_int8_avx2, reduced_int8_amx, reduced_bf16_amx, reduced_int16_amx, reduced_int24_amx;
 
 /* What a compiler's own test does not know by name in every version. That the system keeps the wide registers is known: kernels_available has asked. */
 static int has_avx_vnni(void)
@@ -30,10 +30,12 @@ static int has_tiles(const struct kernels *exact)
 }
 
 /* The kernels of linear layers for `wanted`, or for the next higher precision; NULL: that is f32. */
-static const struct reduced *choose_linear(enum precision wanted, const struct kernels *exact)
+static const struct reduced *choose_linear(enum precision wanted, const struct kernels *exact, enum where where)
 {
+    if (has_tiles(exact) && wanted == PRECISION_BF16)
+        return where == LATE && has_avx512_bf16() ? &reduced_bf16_amx : &reduced_int16_amx;
     if (has_tiles(exact))
-        return wanted == PRECISION_INT8 ? &reduced_int8_amx : wanted == PRECISION_BF16 ? &reduced_int16_amx : &reduced_int24_amx;
+        return wanted == PRECISION_INT8 ? &reduced_int8_amx : &reduced_int24_amx;
     const int wide = strcmp(exact->set, "avx512") == 0, narrow = strcmp(exact->set, "avx2") == 0, paired = strcmp(exact->name, exact->set) != 0;
     const int vnni = wide && __builtin_cpu_supports("avx512vnni");
     if (wanted == PRECISION_INT8 && vnni)
@@ -63,29 +65,28 @@ static struct reduced_attention choose_attention(enum precision precision, const
     return wide && __builtin_cpu_supports("avx512vnni") ? attention_avx512_int16 : in_f32;
 }
 
-static int choose(enum precision wanted, const struct kernels *exact, struct reduced *chosen)
+static int choose(enum precision wanted, const struct kernels *exact, enum where where, struct reduced *chosen)
 {
-    const struct reduced *linear = choose_linear(wanted, exact);
+    const struct reduced *linear = choose_linear(wanted, exact, where);
     if (!linear)
         return 0;
     *chosen = *linear;
-    for (enum where where = EARLY; where <= LATE; where++)
-        chosen->attention[where] = choose_attention(chosen->precision, exact, where);
+    chosen->attention = choose_attention(chosen->precision, exact, where);
     return 1;
 }
 #else
-static int choose(enum precision wanted, const struct kernels *exact, struct reduced *chosen)
+static int choose(enum precision wanted, const struct kernels *exact, enum where where, struct reduced *chosen)
 {
-    (void)wanted, (void)exact, (void)chosen;
+    (void)wanted, (void)exact, (void)where, (void)chosen;
     return 0;
 }
 #endif
 
-int reduced_choose(enum precision wanted, struct reduced *chosen)
+int reduced_choose(enum precision wanted, struct reduced chosen[2])
 {
     struct reason why;
     const struct kernels *exact = kernels_choose(&why); /* NULL where KERNELS names none: whoever opens an encoder says so */
-    return exact && choose(wanted, exact, chosen);
+    return exact && choose(wanted, exact, EARLY, &chosen[EARLY]) && choose(wanted, exact, LATE, &chosen[LATE]);
 }
 
 /* ---- names ---- */
@@ -107,6 +108,6 @@ int precision_from_name(const char *name)
 
 enum precision encoder_precision(enum precision wanted)
 {
-    struct reduced chosen;
-    return reduced_choose(wanted, &chosen) ? chosen.precision : PRECISION_F32;
+    struct reduced chosen[2];
+    return reduced_choose(wanted, chosen) ? chosen[EARLY].precision : PRECISION_F32;
 }

@@ -4,10 +4,10 @@
 
 #define DIGITS 2
 #define GROUP 64
-#define ROWS 16
-#define WIDTH 2
+#define ROWS 32
+#define WIDTH 1
 #include "reduced_source.h"
 
 extern const struct reduced reduced_int16_amx;
-const struct reduced reduced_int16_amx = {.precision = PRECISION_BF16, .values = "int16", .by_columns = 1, REDUCED_TABLE};
+const struct reduced reduced_int16_amx = {.precision = PRECISION_BF16, .values = "int16", .balanced = 1, .by_columns = 1, REDUCED_TABLE};
 #endif

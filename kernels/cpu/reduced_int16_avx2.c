@@ -20,5 +20,5 @@ static inline __m256i round_two(vector first, vector second, float factor)
 #include "reduced_source.h"
 
 extern const struct reduced reduced_int16_avx2;
-const struct reduced reduced_int16_avx2 = {.precision = PRECISION_BF16, .values = "int16", REDUCED_TABLE};
+const struct reduced reduced_int16_avx2 = {.precision = PRECISION_BF16, .values = "int16", .balanced = 1, REDUCED_TABLE};
 #endif

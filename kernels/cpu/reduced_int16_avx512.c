@@ -19,5 +19,5 @@ typedef integers sums;
 #define REDUCED_NAME reduced_int16_avx512
 #endif
 extern const struct reduced REDUCED_NAME;
-const struct reduced REDUCED_NAME = {.precision = PRECISION_BF16, .values = "int16", REDUCED_TABLE};
+const struct reduced REDUCED_NAME = {.precision = PRECISION_BF16, .values = "int16", .balanced = 1, REDUCED_TABLE};
 #endif

@@ -13,6 +13,8 @@
 
 /* A layer's weights. Queries, keys and values of a few heads are one linear layer, and `up` and `down` are cut into blocks of the intermediate columns, as in layers.c. */
 struct layer {
+    const struct reduced *kernels;
+    struct operand *x, *y;                        /* [PARTS] and one: what its products read */
     size_t parts;                                 /* of qkv's and up's inputs */
     struct reduced_linear *qkv, output, *up, *down; /* [parts, groups], [parts, blocks], [blocks] */
     float *before_qkv, *before_up;                /* [hidden]: factors of the rows that go into them */
@@ -22,7 +24,7 @@ enum { PARTS = 2 };
 
 struct reduced_layers {
     const struct model_folder *model;
-    struct reduced kernels;
+    struct reduced kernels[2];  /* by enum where */
     struct layer *layer;        /* [layers] */
     struct reduced_linear *linear; /* [layers, PARTS * (groups + blocks) + blocks]: what struct layer points to */
     char *weights;              /* all packed weights and vectors */
@@ -39,8 +41,8 @@ struct reduced_layers {
     float *qkv, *context;                          /* [rows, 3 * heads_at_once * head_size], [rows, hidden] */
     float *wide;                                   /* [wide_rows, block_columns] */
     float *scratch;                                /* attention's */
-    struct operand x[PARTS];                       /* [rows, hidden]; where there are parts, [rows, hidden / 2] each */
-    struct operand y;                              /* [wide_rows, block_columns] */
+    struct operand x[2][PARTS];                    /* by enum where: [rows, hidden]; where there are parts, [rows, hidden / 2] each */
+    struct operand y[2];                           /* by enum where: [wide_rows, block_columns] */
 };
 
 /* ---- weights ---- */
@@ -49,9 +51,8 @@ struct reduced_layers {
 struct places { size_t weights, vectors; };
 
 /* Places a linear layer at *at, or only counts the bytes where there is no memory yet. */
-static void place_linear(struct reduced_layers *layers, struct reduced_linear *linear, size_t inputs, size_t outputs, struct places *at)
+static void place_linear(struct reduced_layers *layers, const struct reduced *kernels, struct reduced_linear *linear, size_t inputs, size_t outputs, struct places *at)
 {
-    const struct reduced *kernels = &layers->kernels;
     const size_t panels = round_up(outputs, kernels->panel), vector = round_up(panels * sizeof(float), CACHE_LINE);
     const size_t weights = round_up(kernels->weight_bytes(inputs, outputs), CACHE_LINE);
     *linear = (struct reduced_linear){.inputs = inputs, .outputs = outputs};
@@ -75,35 +76,45 @@ static size_t block_columns(const struct reduced_layers *layers, size_t block)
 
 static enum where where(const struct model_folder *model, size_t index)
 {
-    return index < (model->layers + 1) / 2 ? EARLY : LATE;
+    return index < model->layers * 7 / 12 ? EARLY : LATE;
 }
 
 static size_t parts_of(const struct reduced_layers *layers, size_t index)
 {
     const size_t hidden = layers->model->hidden;
-    return layers->kernels.parts > 1 && hidden > WIDE_ENOUGH && hidden % PARTS == 0 && where(layers->model, index) == EARLY ? PARTS : 1;
+    return layers->kernels[EARLY].parts > 1 && hidden > WIDE_ENOUGH && hidden % PARTS == 0 && where(layers->model, index) == EARLY ? PARTS : 1;
+}
+
+static void place_layer(struct reduced_layers *layers, struct layer *layer, struct places *at)
+{
+    const size_t hidden = layers->model->hidden;
+    for (size_t g = 0; g < layers->groups; g++)
+        for (size_t part = 0; part < layer->parts; part++)
+            place_linear(layers, layer->kernels, &layer->qkv[part * layers->groups + g], hidden / layer->parts, 3 * hidden / layers->groups, at);
+    place_linear(layers, layer->kernels, &layer->output, hidden, hidden, at);
+    for (size_t b = 0; b < layers->blocks; b++) {
+        for (size_t part = 0; part < layer->parts; part++)
+            place_linear(layers, layer->kernels, &layer->up[part * layers->blocks + b], hidden / layer->parts, block_columns(layers, b), at);
+        place_linear(layers, layer->kernels, &layer->down[b], block_columns(layers, b), hidden, at);
+    }
 }
 
 /* In the order in which they are used: what comes next is fetched ahead. Vectors lie from `vectors` on. Returned is where both end. */
 static struct places place_weights(struct reduced_layers *layers, size_t vectors)
 {
-    const size_t hidden = layers->model->hidden, per_layer = PARTS * (layers->groups + layers->blocks) + layers->blocks;
+    const size_t per_layer = PARTS * (layers->groups + layers->blocks) + layers->blocks;
     struct places at = {0, vectors};
     for (size_t i = 0; i < layers->model->layers; i++) {
         struct layer *layer = &layers->layer[i];
+        const enum where at_this = where(layers->model, i);
+        layer->kernels = &layers->kernels[at_this];
+        layer->x = layers->x[at_this];
+        layer->y = &layers->y[at_this];
         layer->qkv = layers->linear + i * per_layer;
         layer->up = layer->qkv + PARTS * layers->groups;
         layer->down = layer->up + PARTS * layers->blocks;
         layer->parts = parts_of(layers, i);
-        for (size_t g = 0; g < layers->groups; g++)
-            for (size_t part = 0; part < layer->parts; part++)
-                place_linear(layers, &layer->qkv[part * layers->groups + g], hidden / layer->parts, 3 * hidden / layers->groups, &at);
-        place_linear(layers, &layer->output, hidden, hidden, &at);
-        for (size_t b = 0; b < layers->blocks; b++) {
-            for (size_t part = 0; part < layer->parts; part++)
-                place_linear(layers, &layer->up[part * layers->blocks + b], hidden / layer->parts, block_columns(layers, b), &at);
-            place_linear(layers, &layer->down[b], block_columns(layers, b), hidden, &at);
-        }
+        place_layer(layers, layer, &at);
     }
     return at;
 }
@@ -124,8 +135,7 @@ struct packing {
     float *squares;                /* [hidden] */
 };
 
-/* Balanced is what has units by rows' lengths: int8 goes by the largest numbers, and was not closer to f32; 24 bits lose nothing that factors would not. Neither is the first layer, which
- * gets no layer norm's results most of the time (embedding_products.h). */
+/* The first layer's queries, keys and values are not balanced: it gets no layer norm's results most of the time (embedding_products.h). */
 static void balance_layer(const struct reduced_layers *layers, size_t index, const struct packing *packing)
 {
     const struct model_layer *layer = &layers->model->layer[index];
@@ -133,7 +143,7 @@ static void balance_layer(const struct reduced_layers *layers, size_t index, con
     const float *even = layers->even[layers->layer[index].parts];
     memcpy(packing->qkv, even, hidden * sizeof *packing->qkv);
     memcpy(packing->up, even, hidden * sizeof *packing->up);
-    if (layers->kernels.precision != PRECISION_BF16)
+    if (!layers->layer[index].kernels->balanced)
         return;
     if (index > 0) {
         memset(packing->squares, 0, hidden * sizeof *packing->squares);
@@ -154,9 +164,9 @@ static const float *wide_factors(const struct reduced_layers *layers, size_t blo
 
 static int pack_layer(const struct reduced_layers *layers, size_t index, const struct packing *packing)
 {
-    const struct reduced *kernels = &layers->kernels;
     const struct model_layer *layer = &layers->model->layer[index];
     struct layer *packed = &layers->layer[index];
+    const struct reduced *kernels = packed->kernels;
     const float **rows = packing->rows;
     const size_t hidden = layers->model->hidden, wide = layers->model->intermediate, columns = hidden / layers->groups;
     for (size_t part = 0; part < packed->parts; part++) {
@@ -201,12 +211,12 @@ static int pack_layers(const struct reduced_layers *layers, const struct packing
     return 0;
 }
 
-/* Rotation's factors of rows in so many parts; NULL: out of memory. */
+/* Rotation's factors of rows in so many parts, early and late the same, or late none and then they are not read; NULL: out of memory. */
 static float *even_factors(const struct reduced_layers *layers, size_t width, size_t parts)
 {
     float *factors = malloc(width * sizeof *factors);
     for (size_t part = 0; factors && part < parts; part++)
-        layers->kernels.rotation_factors(width / parts, factors + part * (width / parts));
+        layers->kernels[EARLY].rotation_factors(width / parts, factors + part * (width / parts));
     return factors;
 }
 
@@ -285,8 +295,8 @@ static void free_buffers(struct reduced_layers *layers)
     free(layers->qkv);
     free(layers->context);
     free(layers->scratch);
-    for (size_t part = 0; part < PARTS; part++)
-        free_operand(&layers->x[part]);
+    for (size_t part = 0; part < 2 * PARTS; part++)
+        free_operand(&layers->x[part / PARTS][part % PARTS]);
     layers->qkv = layers->context = layers->scratch = NULL;
     layers->rows = 0;
 }
@@ -298,15 +308,15 @@ static int reserve(struct reduced_layers *layers, size_t rows, struct reason *wh
         return 0;
     free_buffers(layers);
     const size_t longest = rows < model->max_tokens ? rows : model->max_tokens, head_size = model->hidden / model->heads;
-    const size_t early = layers->kernels.attention[EARLY].scratch(longest, head_size), late = layers->kernels.attention[LATE].scratch(longest, head_size);
+    const size_t early = layers->kernels[EARLY].attention.scratch(longest, head_size), late = layers->kernels[LATE].attention.scratch(longest, head_size);
     layers->qkv = layers_buffer(rows * layers->qkv_stride * sizeof(float));
     layers->context = layers_buffer(rows * layers->context_stride * sizeof(float));
     layers->scratch = layers_buffer((early > late ? early : late) * sizeof(float));
     if (!layers->qkv || !layers->context || !layers->scratch)
         return fail(why, "out of memory for %zu tokens", rows);
-    const size_t part = (model->hidden + PARTS - 1) / PARTS;
-    if (make_operand(&layers->x[0], rows, model->hidden, &layers->kernels) < 0 || make_operand(&layers->x[1], rows, part, &layers->kernels) < 0)
-        return fail(why, "out of memory for %zu tokens", rows);
+    for (enum where at = EARLY; at <= LATE; at++)
+        if (make_operand(&layers->x[at][0], rows, model->hidden, &layers->kernels[at]) < 0 || make_operand(&layers->x[at][1], rows, (model->hidden + PARTS - 1) / PARTS, &layers->kernels[at]) < 0)
+            return fail(why, "out of memory for %zu tokens", rows);
     layers->rows = rows;
     return 0;
 }
@@ -314,7 +324,7 @@ static int reserve(struct reduced_layers *layers, size_t rows, struct reason *wh
 static int make_fixed_buffers(struct reduced_layers *layers, struct reason *why)
 {
     const struct model_folder *model = layers->model;
-    const size_t tile = layers->kernels.rows;
+    const size_t tile = layers->kernels[EARLY].rows;
     layers->qkv_stride = layers_row_stride(3 * model->hidden / layers->groups);
     layers->context_stride = layers_row_stride(model->hidden);
     layers->wide_stride = layers_row_stride(layers->block_columns);
@@ -322,9 +332,10 @@ static int make_fixed_buffers(struct reduced_layers *layers, struct reason *why)
     if (layers->wide_rows < tile)
         layers->wide_rows = tile;
     layers->wide = layers_buffer(layers->wide_rows * layers->wide_stride * sizeof(float));
-    if (make_operand(&layers->y, layers->wide_rows, layers->block_columns, &layers->kernels) < 0 || !layers->wide)
-        return fail(why, "out of memory");
-    return 0;
+    for (enum where at = EARLY; at <= LATE; at++)
+        if (make_operand(&layers->y[at], layers->wide_rows, layers->block_columns, &layers->kernels[at]) < 0)
+            return fail(why, "out of memory");
+    return layers->wide ? 0 : fail(why, "out of memory");
 }
 
 static void give_factors(struct operand x[PARTS], size_t parts, size_t hidden, const float *factors)
@@ -333,13 +344,13 @@ static void give_factors(struct operand x[PARTS], size_t parts, size_t hidden, c
         x[part].factors = factors + part * (hidden / parts);
 }
 
-/* x [rows, hidden] as operands of a layer that takes its inputs in parts. */
-static void convert(struct reduced_layers *layers, size_t parts, const float *factors, size_t rows, const float *x, size_t stride)
+/* x [rows, hidden] as operands of a layer, which takes them in so many parts. */
+static void convert(const struct reduced_layers *layers, const struct layer *packed, size_t parts, const float *factors, size_t rows, const float *x, size_t stride)
 {
     const size_t width = layers->model->hidden / parts;
-    give_factors(layers->x, parts, layers->model->hidden, factors);
+    give_factors(packed->x, parts, layers->model->hidden, factors);
     for (size_t part = 0; part < parts; part++)
-        layers->kernels.convert(rows, width, x + part * width, stride, &layers->x[part]);
+        packed->kernels->convert(rows, width, x + part * width, stride, &packed->x[part]);
 }
 
 /* Queries, keys and values of a group of heads, to y. */
@@ -348,7 +359,7 @@ static void multiply_qkv(const struct reduced_layers *layers, const struct layer
     for (size_t part = 0; part < packed->parts; part++) {
         struct reduced_linear qkv = packed->qkv[part * layers->groups + group];
         qkv.bias = bias ? (float *)bias : qkv.bias;
-        layers->kernels.linear(&qkv, part ? LINEAR_ADD : LINEAR_STORE, rows, &layers->x[part], y, stride);
+        packed->kernels->linear(&qkv, part ? LINEAR_ADD : LINEAR_STORE, rows, &packed->x[part], y, stride);
     }
 }
 
@@ -360,7 +371,7 @@ static void multiply_first(void *context, int biased, size_t rows, const float *
     const size_t hidden = layers->model->hidden;
     for (size_t i = 0, some; i < rows; i += some) {
         some = rows - i < layers->rows ? rows - i : layers->rows;
-        convert(layers, packed->parts, packed->before_qkv, some, x + i * stride, stride);
+        convert(layers, packed, packed->parts, packed->before_qkv, some, x + i * stride, stride);
         for (size_t g = 0; g < layers->groups; g++)
             multiply_qkv(layers, packed, g, biased ? NULL : layers->no_bias, some, y + i * 3 * hidden + g * packed->qkv[g].outputs, 3 * hidden);
     }
@@ -369,10 +380,10 @@ static void multiply_first(void *context, int biased, size_t rows, const float *
 static int open_products(struct reduced_layers *layers, const struct kernels *exact, struct reason *why)
 {
     const struct first_layer first = {layers, multiply_first, 3 * layers->model->hidden};
-    layers->no_bias = calloc(round_up(layers->layer[0].qkv->outputs, layers->kernels.panel), sizeof *layers->no_bias);
+    layers->no_bias = calloc(round_up(layers->layer[0].qkv->outputs, layers->kernels[EARLY].panel), sizeof *layers->no_bias);
     if (!layers->no_bias)
         return fail(why, "out of memory");
-    return reserve(layers, layers->kernels.rows, why) < 0 ? -1 : embedding_products_open(&layers->products, layers->model, exact, &first, why);
+    return reserve(layers, layers->kernels[EARLY].rows, why) < 0 ? -1 : embedding_products_open(&layers->products, layers->model, exact, &first, why);
 }
 
 struct reduced_layers *reduced_layers_open(const struct model_folder *model, const struct reduced *kernels, const struct kernels *exact, struct reason *why)
@@ -383,10 +394,10 @@ struct reduced_layers *reduced_layers_open(const struct model_folder *model, con
         return NULL;
     }
     layers->model = model;
-    layers->kernels = *kernels;
+    memcpy(layers->kernels, kernels, sizeof layers->kernels);
     layers->heads_at_once = layers_heads_at_once(model);
     layers->groups = model->heads / layers->heads_at_once;
-    const size_t columns = kernels->by_columns ? model->hidden : WIDE_COLUMNS;
+    const size_t columns = kernels[EARLY].by_columns || kernels[LATE].by_columns ? model->hidden : WIDE_COLUMNS;
     layers->block_columns = columns < model->intermediate ? columns : model->intermediate;
     layers->blocks = (model->intermediate + layers->block_columns - 1) / layers->block_columns;
     if (pack_weights(layers, why) < 0 || make_fixed_buffers(layers, why) < 0 || open_products(layers, exact, why) < 0) {
@@ -401,7 +412,8 @@ void reduced_layers_close(struct reduced_layers *layers)
     if (!layers)
         return;
     free_buffers(layers);
-    free_operand(&layers->y);
+    free_operand(&layers->y[EARLY]);
+    free_operand(&layers->y[LATE]);
     embedding_products_close(layers->products);
     free(layers->factors);
     free(layers->even[1]);
@@ -422,31 +434,32 @@ void reduced_layers_close(struct reduced_layers *layers)
 /* The feed-forward block of rows `row` and following, from their operands; and the operands of the next layer. */
 static void run_wide(struct reduced_layers *layers, size_t index, size_t rows, size_t row, float *states, size_t stride)
 {
-    const struct reduced *kernels = &layers->kernels;
     const struct model_folder *model = layers->model;
     const struct layer *packed = &layers->layer[index], *next = index + 1 < model->layers ? packed + 1 : NULL;
     const struct model_layer *layer = &model->layer[index];
+    const struct reduced *kernels = packed->kernels, *next_kernels = next ? next->kernels : kernels;
     const size_t last = packed->parts - 1, next_parts = next ? next->parts : 1;
-    struct operand x[PARTS] = {rows_from(&layers->x[0], row), rows_from(&layers->x[1], row)};
+    const struct operand x[PARTS] = {rows_from(&packed->x[0], row), rows_from(&packed->x[1], row)}, *next_x = next ? next->x : packed->x;
+    struct operand into[PARTS] = {rows_from(&next_x[0], row), rows_from(&next_x[1], row)};
     for (size_t b = 0; b < layers->blocks; b++) {
         for (size_t part = 0; part < last; part++)
             kernels->linear(&packed->up[part * layers->blocks + b], part ? LINEAR_ADD : LINEAR_STORE, rows, &x[part], layers->wide, layers->wide_stride);
-        layers->y.factors = wide_factors(layers, b);
-        kernels->linear_gelu(&packed->up[last * layers->blocks + b], last ? LINEAR_ADD : LINEAR_STORE, rows, &x[last], layers->wide, layers->wide_stride, &layers->y);
-        kernels->linear(&packed->down[b], LINEAR_ADD, rows, &layers->y, states, stride);
+        packed->y->factors = wide_factors(layers, b);
+        kernels->linear_gelu(&packed->up[last * layers->blocks + b], last ? LINEAR_ADD : LINEAR_STORE, rows, &x[last], layers->wide, layers->wide_stride, packed->y);
+        kernels->linear(&packed->down[b], LINEAR_ADD, rows, packed->y, states, stride);
     }
-    give_factors(x, next_parts, model->hidden, next ? next->before_qkv : layers->even[1]);
-    kernels->layer_norm(rows, model->hidden, states, stride, layer->output_gain, layer->output_norm_bias, model->epsilon, next_parts, x);
+    give_factors(into, next_parts, model->hidden, next ? next->before_qkv : layers->even[1]);
+    next_kernels->layer_norm(rows, model->hidden, states, stride, layer->output_gain, layer->output_norm_bias, model->epsilon, next_parts, into);
 }
 
 static void run_layer(struct reduced_layers *layers, size_t index, const struct pack *pack, enum rows_wanted wanted, float *states, size_t stride)
 {
-    const struct reduced *kernels = &layers->kernels;
     const struct model_folder *model = layers->model;
     const struct layer *packed = &layers->layer[index];
+    const struct reduced *kernels = packed->kernels;
     const struct model_layer *layer = &model->layer[index];
     const size_t hidden = model->hidden, all_rows = pack->offsets[pack->texts] - pack->offsets[0], rows = wanted == ROWS_ALL ? all_rows : pack->texts;
-    const struct attending attending = {kernels->attention[where(model, index)].attention, layers->qkv, layers->context, layers->scratch, layers->qkv_stride, layers->context_stride};
+    const struct attending attending = {kernels->attention.attention, layers->qkv, layers->context, layers->scratch, layers->qkv_stride, layers->context_stride};
 
     for (size_t g = 0; g < layers->groups; g++) {
         const size_t outputs = packed->qkv[g].outputs;
@@ -458,10 +471,10 @@ static void run_layer(struct reduced_layers *layers, size_t index, const struct 
     }
     if (wanted != ROWS_ALL)
         layers_keep_wanted(pack, wanted, hidden, states, stride);
-    convert(layers, 1, layers->even[1], rows, layers->context, layers->context_stride);
-    kernels->linear(&packed->output, LINEAR_ADD, rows, &layers->x[0], states, stride);
-    give_factors(layers->x, packed->parts, hidden, packed->before_up);
-    kernels->layer_norm(rows, hidden, states, stride, layer->attention_gain, layer->attention_bias, model->epsilon, packed->parts, layers->x);
+    convert(layers, packed, 1, layers->even[1], rows, layers->context, layers->context_stride);
+    kernels->linear(&packed->output, LINEAR_ADD, rows, &packed->x[0], states, stride);
+    give_factors(packed->x, packed->parts, hidden, packed->before_up);
+    kernels->layer_norm(rows, hidden, states, stride, layer->attention_gain, layer->attention_bias, model->epsilon, packed->parts, packed->x);
     for (size_t row = 0; row < rows; row += layers->wide_rows)
         run_wide(layers, index, rows - row < layers->wide_rows ? rows - row : layers->wide_rows, row, states + row * stride, stride);
 }
@@ -475,7 +488,7 @@ int reduced_layers_run(struct reduced_layers *layers, const struct pack *pack, e
     if (layers->products)
         embedding_products_make(layers->products, &pack->tokens, rows);
     else
-        convert(layers, layers->layer[0].parts, layers->layer[0].before_qkv, rows, states, stride);
+        convert(layers, &layers->layer[0], layers->layer[0].parts, layers->layer[0].before_qkv, rows, states, stride);
     for (size_t i = 0; i < model->layers; i++)
         run_layer(layers, i, pack, i + 1 == model->layers ? wanted : ROWS_ALL, states, stride);
     return 0;

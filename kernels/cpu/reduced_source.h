@@ -1,7 +1,8 @@
 /* The one source of the linear layers in reduced precision. A file reduced_<values>_<set>.c defines, then includes this:
  *   INT16 or INT8   what values are, or
- *   DIGITS        the digits of 8 bits that they have, on AMX tiles (tile_product.h); where INT8 is defined too, 1
- *   GROUP         inputs that one lane takes at a time: 4 of int8, 2 of the others; or one tile: 64
+ *   DIGITS        the digits of 8 bits that they have, on AMX tiles (tile_product.h); where INT8 or BF16 is defined too, 1
+ *   BF16          on AMX tiles: values are bf16
+ *   GROUP         inputs that one lane takes at a time: 4 of int8, 2 of the others; or a row of a tile, 64, or 32 of bf16
  *   PAIRED        where products are made by pairs (see multiply_pairs): int16 alone
  *   LANES, ROWS, WIDTH, vector, integers   as kernels_source.h has them
  *   sums, dot(sum, x, weights)             a vector of sums; one instruction's multiply-adds, x in every lane the same group
@@ -41,7 +42,11 @@
 #endif
 #ifdef DIGITS
 #define TILED TILE_ROWS
+#ifdef BF16
+#define VALUE_BYTES 2
+#else
 #define VALUE_BYTES DIGITS
+#endif
 #else
 #define TILED 0
 #define VALUE_BYTES (STEP_BYTES / GROUP)
@@ -82,7 +87,11 @@ static size_t operand_room(size_t width)
 #else
 #include "register_product.h"
 #endif
+#ifdef BF16
+#include "bf16_rows.h"
+#else
 #include "reduced_rows.h"
+#endif
 
 static void linear(const struct reduced_linear *layer, enum linear_then then, size_t rows, const struct operand *x, float *y, size_t y_stride)
 {
@@ -96,8 +105,13 @@ static void convert(size_t rows, size_t width, const float *x, size_t stride, co
 
 static void linear_gelu(const struct reduced_linear *layer, enum linear_then then, size_t rows, const struct operand *x, float *scratch, size_t scratch_stride, const struct operand *y)
 {
-    run_linear(layer, then == LINEAR_ADD ? TILE_ADD_GELU : TILE_GELU, rows, x, scratch, scratch_stride);
+    const enum tile_then gelu_then = then == LINEAR_ADD ? TILE_ADD_GELU : TILE_GELU;
+#ifdef BF16 /* which needs no row's largest number */
+    run_tiles(layer, gelu_then, rows, x, scratch, scratch_stride, y);
+#else
+    run_linear(layer, gelu_then, rows, x, scratch, scratch_stride);
     convert(rows, layer->outputs, scratch, scratch_stride, y);
+#endif
 }
 
 static void layer_norm(size_t rows, size_t width, float *x, size_t stride, const float *gain, const float *bias, float epsilon, size_t parts, const struct operand *into)
@@ -159,6 +173,12 @@ static void pack_output(const struct reduced_linear *layer, size_t output, const
     }
     layer->scale[output] = unit;
     layer->sums[output] = unit * (float)sum;
+}
+#elif defined BF16
+static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, const float *factors, float *rotated, char *row)
+{
+    (void)output, (void)factors, (void)rotated;
+    convert_numbers(layer->inputs, weights, row, TILE_ROW_BYTES);
 }
 #elif defined DIGITS
 static void pack_output(const struct reduced_linear *layer, size_t output, const float *weights, const float *factors, float *rotated, char *row)
