@@ -305,7 +305,8 @@ static struct softening begin_softening(const struct room *room, size_t n, size_
     soften_some(softening, count);
 #define TIMES(i, t) \
     if (count > i) { \
-        load_tile(6, b + i * apart + t * TILE_BYTES, TILE_ROW_BYTES); \
+        __asm__ volatile("" ::: "memory"); \
+        _tile_stream_loadd(6, b + i * apart + t * TILE_BYTES, TILE_ROW_BYTES); \
         _tile_dpbf16ps(i, 5, 6); \
     }
 

@@ -30,7 +30,7 @@ struct embedding_products {
 /* The rows of products that a pack needs at most: its words and its positions. */
 static size_t most_of_a_pack(const struct model_folder *model)
 {
-    const size_t tokens = PACK_TOKENS_TILES > model->max_tokens ? PACK_TOKENS_TILES : model->max_tokens;
+    const size_t tokens = PACK_TOKENS_WIDE > model->max_tokens ? PACK_TOKENS_WIDE : model->max_tokens;
     return tokens + model->max_tokens + 1;
 }
 

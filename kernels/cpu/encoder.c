@@ -78,7 +78,7 @@ static int open_layers(struct encoder *encoder, enum precision precision, struct
 {
     struct reduced kernels[2];
     const int reduced = reduced_choose(precision, kernels);
-    encoder->pack_tokens = reduced && kernels[EARLY].tile_rows ? PACK_TOKENS_TILES : PACK_TOKENS;
+    encoder->pack_tokens = !reduced || !kernels[EARLY].tile_rows ? PACK_TOKENS : encoder->model->hidden > WIDE_MODEL ? PACK_TOKENS_WIDE : PACK_TOKENS_TILES;
     if (reduced)
         encoder->reduced = reduced_layers_open(encoder->model, kernels, encoder->kernels, why);
     else

@@ -10,8 +10,8 @@ struct model_folder;
 enum { CACHE_LINE = 64 };
 
 /* A pack has at most this many rows, unless one text alone has more: enough to use each weight often, few enough for the second-level cache. On AMX tiles more, so that fewer
- * of the rows that they take at a time stay empty. */
-enum { PACK_TOKENS = 224, PACK_TOKENS_TILES = 288 };
+ * of the rows that they take at a time stay empty; and in wide models more again, whose weights lie farther away than tiles are fast. */
+enum { PACK_TOKENS = 224, PACK_TOKENS_TILES = 288, PACK_TOKENS_WIDE = 576, WIDE_MODEL = 512 /* columns of states; more is wide */ };
 
 /* Texts side by side: their tokens are offsets[0] .. offsets[texts] - 1 less offsets[0]. */
 struct pack {

@@ -235,7 +235,7 @@ INLINE void multiply(const int both_rows, const struct block *block, const struc
 }
 
 /* So much of a panel stays in the first-level cache: several panels, or some steps of one. And all rows of a pack pass by it, or weights would be fetched again for the rest. */
-enum { PANEL_BYTES = 36864, ROWS_AT_ONCE = 288 };
+enum { PANEL_BYTES = 36864, ROWS_AT_ONCE = 576 };
 
 INLINE void run_blocks(const enum tile_then then, const struct reduced_linear *layer, size_t rows, const struct operand *x, float *y, size_t y_stride, const struct operand *values)
 {
