@@ -60,7 +60,7 @@ struct reduced {
     size_t (*weight_bytes)(size_t inputs, size_t outputs);
 
     size_t parts;   /* of the inputs of wide layers, that early layers multiply one by one: each has units of its own, and sums that may be longer */
-    int balanced;   /* rows and weights are balanced (balance.h) where that is known to bring them closer to f32 */
+    int balanced;   /* rows and weights are balanced (balance.h): 16 bits, whose units go by rows' lengths. int8 goes by the largest numbers, and was not closer to f32 */
     int by_columns; /* the widest activations are best made for as many of their columns at a time as the states have */
 
     /* The factors of rows and of weights, if nothing is balanced. */

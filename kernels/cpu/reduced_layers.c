@@ -7,7 +7,6 @@
 #include "../../tools/lib/model_folder.h"
 #include "balance.h"
 
-#define WIDE_ENOUGH 512 /* columns of states that are multiplied in parts in early layers: narrower rows are more precise, and finish oftener for what they are */
 #define WIDE_COLUMNS 768 /* the widest activations are made for so many of their columns at a time, which stay in the second-level cache until they are used */
 #define WIDE_BYTES 2097152 /* the widest activations are made for so many rows at a time: more rows use a weight once fetched more often, fewer keep activations in nearer caches */
 
@@ -79,10 +78,11 @@ static enum where where(const struct model_folder *model, size_t index)
     return index < model->layers * 7 / 12 ? EARLY : LATE;
 }
 
+/* Wide models: narrower rows are more precise, and finish oftener for what they are. */
 static size_t parts_of(const struct reduced_layers *layers, size_t index)
 {
     const size_t hidden = layers->model->hidden;
-    return layers->kernels[EARLY].parts > 1 && hidden > WIDE_ENOUGH && hidden % PARTS == 0 && where(layers->model, index) == EARLY ? PARTS : 1;
+    return layers->kernels[EARLY].parts > 1 && hidden > WIDE_MODEL && hidden % PARTS == 0 && where(layers->model, index) == EARLY ? PARTS : 1;
 }
 
 static void place_layer(struct reduced_layers *layers, struct layer *layer, struct places *at)
