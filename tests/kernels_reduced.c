@@ -119,12 +119,12 @@ static double check_linear_shape(const struct reduced *kernels, enum linear_then
     return error;
 }
 
-/* Two layers with GELU between them, as a feed-forward block is; the first takes its inputs in two parts. */
+/* Two layers with GELU between them, as a feed-forward block is; the first takes its inputs in two parts. What stands behind its results in memory is no number. */
 static double check_gelu_shape(const struct reduced *kernels, size_t rows, size_t half, size_t wide, size_t outputs)
 {
-    const size_t inputs = 2 * half;
+    const size_t inputs = 2 * half, stride = wide + pick(0, 20);
     float *up = make(inputs * wide, 1.5 / sqrt((double)inputs)), *up_bias = make(wide, 1), *down = make(wide * outputs, 1), *down_bias = make(outputs, 1);
-    float *x = make(rows * inputs, 2), *scratch = make(rows * wide, 0), *y = make(rows * outputs, 0), *between = make(wide, 0);
+    float *x = make(rows * inputs, 2), *scratch = make(rows * stride, 0), *y = make(rows * outputs, 0), *between = make(wide, 0);
     float *halves[2] = {make(half * wide, 0), make(half * wide, 0)}, *no_bias = make(wide, 0);
     for (size_t p = 0; p < 2; p++)
         for (size_t o = 0; o < wide; o++)
@@ -133,10 +133,12 @@ static double check_gelu_shape(const struct reduced *kernels, size_t rows, size_
     struct reduced_linear second = make_layer(kernels, wide, outputs, down, down_bias);
     struct operand middle = make_operand(kernels, rows, wide), operand = make_operand(kernels, rows, half);
     double error = 0;
+    for (size_t i = 0; i < rows * stride; i++)
+        scratch[i] = NAN;
     kernels->convert(rows, half, x, inputs, &operand);
-    kernels->linear(&first[0], LINEAR_STORE, rows, &operand, scratch, wide);
+    kernels->linear(&first[0], LINEAR_STORE, rows, &operand, scratch, stride);
     kernels->convert(rows, half, x + half, inputs, &operand);
-    kernels->linear_gelu(&first[1], LINEAR_ADD, rows, &operand, scratch, wide, &middle);
+    kernels->linear_gelu(&first[1], LINEAR_ADD, rows, &operand, scratch, stride, &middle);
     kernels->linear(&second, LINEAR_STORE, rows, &middle, y, outputs);
     for (size_t i = 0; i < rows; i++) {
         for (size_t o = 0; o < wide; o++) {

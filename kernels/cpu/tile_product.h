@@ -69,18 +69,32 @@ INLINE vector result(const struct block *block, size_t i, size_t j)
 }
 #endif
 
-INLINE void finish_vector(const struct block *block, size_t i, size_t j, vector v)
+/* How many of a vector's columns the panel has. */
+INLINE size_t columns_of(const struct block *block, size_t j)
 {
-    const size_t column = j * LANES, left = block->columns > column ? block->columns - column : 0, count = left < LANES ? left : LANES;
-    float *at = block->y + i * block->y_stride + column;
+    const size_t column = j * LANES, left = block->columns > column ? block->columns - column : 0;
+    return left < LANES ? left : LANES;
+}
+
+/* The result, and what is made of it. */
+INLINE vector finished(const struct block *block, size_t i, size_t j)
+{
+    const size_t count = columns_of(block, j);
+    const float *at = block->y + i * block->y_stride + j * LANES;
+    vector v = result(block, i, j);
     if (block->then == TILE_ADD || block->then == TILE_ADD_GELU)
         v = (count == LANES ? load(at) : load_some(at, count)) + v;
-    if (block->then == TILE_GELU || block->then == TILE_ADD_GELU)
-        v = gelu(v);
+    return block->then == TILE_GELU || block->then == TILE_ADD_GELU ? gelu(v) : v;
+}
+
+INLINE void finish_vector(const struct block *block, size_t i, size_t j)
+{
+    const size_t count = columns_of(block, j);
+    float *at = block->y + i * block->y_stride + j * LANES;
     if (count == LANES)
-        store(at, v);
+        store(at, finished(block, i, j));
     else
-        store_some(at, v, count);
+        store_some(at, finished(block, i, j), count);
 }
 
 #ifdef BF16
@@ -94,14 +108,8 @@ INLINE void store_bf16(char *at, vector first, vector second)
 /* A row of gelu's results is one step of an operand's row. */
 INLINE void finish_gelu(const struct block *block, size_t i)
 {
-    vector v[COLUMN_TILES];
-    UNROLL for (size_t j = 0; j < COLUMN_TILES; j++) {
-        v[j] = result(block, i, j);
-        if (block->then == TILE_ADD_GELU)
-            v[j] += load(block->y + i * block->y_stride + j * LANES);
-        v[j] = gelu(v[j]);
-    }
-    store_bf16(block->values + i / TILE_ROWS * block->values_below + i % TILE_ROWS * TILE_ROW_BYTES, v[0], v[1]);
+    const vector first = finished(block, i, 0), second = finished(block, i, 1);
+    store_bf16(block->values + i / TILE_ROWS * block->values_below + i % TILE_ROWS * TILE_ROW_BYTES, first, second);
 }
 #endif
 
@@ -120,7 +128,7 @@ INLINE void finish_row(const struct block *block, size_t i)
     }
 #endif
     UNROLL for (size_t j = 0; j < COLUMN_TILES; j++)
-        finish_vector(block, i, j, result(block, i, j));
+        finish_vector(block, i, j);
 }
 
 /* Before the tile's first product of a block: stores its sums of the block before. */
