@@ -50,7 +50,7 @@ enum where { EARLY, LATE };
 
 struct reduced {
     enum precision precision; /* that it is chosen for */
-    const char *values;       /* what its operands hold: "int24", "int16" or "int8" */
+    const char *values;       /* what its operands hold: "int24", "int16", "bf16" or "int8" */
     size_t panel; /* as struct kernels has it */
     size_t rows;  /* rows that one pass over a panel takes: a good number of rows is a multiple */
     size_t tile_rows; /* 0: the values of a row lie side by side; or they lie in tiles of so many rows */
