@@ -470,20 +470,17 @@ static void check_balance(void)
 static const struct allowed { const char *values; double linear, outliers; } allowed[] = {
     {"int24", 4e-6, 4e-5}, {"int16", 3e-3, 8e-3}, {"bf16", 3e-2, 8e-3}, {"int8", 1e-1, 4e-1}};
 
-static void check_kernels(const struct reduced *kernels, const struct kernels *f32, const char *set, const char *where)
+static void check_layers(const struct reduced *kernels, const char *name)
 {
     const struct allowed *errors = allowed;
-    char name[64];
     while (strcmp(errors->values, kernels->values) != 0)
         errors++;
-    snprintf(name, sizeof name, "%s %s%s", kernels->values, set, where);
     check_linear(kernels, name, errors->linear);
     check_outliers(kernels, name, errors->outliers);
     if (strcmp(kernels->values, "int8") == 0 && !kernels->tile_rows)
         check_exact_sums(kernels, name);
     check_layer_norm(kernels, name);
     check_norm_parts(kernels, name);
-    check_attention(&kernels->attention, f32, name, strcmp(kernels->values, "int16") == 0 ? 3e-4 : 1e-2); /* 16 bits, or bf16 */
 }
 
 int main(void)
@@ -498,11 +495,13 @@ int main(void)
             const struct kernels *f32 = kernels_choose(&why);
             if (!f32 || !reduced_choose((enum precision)wanted, kernels) || kernels[EARLY].precision != (enum precision)wanted)
                 continue;
-            check_kernels(&kernels[EARLY], f32, sets[i], "");
-            if (strcmp(kernels[LATE].values, kernels[EARLY].values) != 0)
-                check_kernels(&kernels[LATE], f32, sets[i], ", late");
-            else if (memcmp(&kernels[LATE].attention, &kernels[EARLY].attention, sizeof kernels->attention) != 0)
-                check_attention(&kernels[LATE].attention, f32, "late", 1e-2);
+            for (enum where at = EARLY; at <= LATE; at++) {
+                char name[64];
+                snprintf(name, sizeof name, "%s %s%s", kernels[at].values, sets[i], at == LATE ? ", late" : "");
+                if (at == EARLY || strcmp(kernels[LATE].values, kernels[EARLY].values) != 0)
+                    check_layers(&kernels[at], name);
+                check_attention(&kernels[at].attention, f32, name, at == EARLY && wanted == PRECISION_BF16 ? 3e-4 : 1e-2); /* 16 bits, or bf16 */
+            }
         }
 #if defined(__x86_64__)
     struct reason why;

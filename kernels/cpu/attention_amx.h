@@ -288,6 +288,11 @@ static struct softening begin_softening(const struct room *room, size_t n, size_
         __asm__ volatile("" ::: "memory"); \
         _tile_loadd(tile, at, stride); \
     } while (0)
+#define stream_tile(tile, at, stride) /* which does not settle in the first-level cache */ \
+    do { \
+        __asm__ volatile("" ::: "memory"); \
+        _tile_stream_loadd(tile, at, stride); \
+    } while (0)
 
 /* Which terms of a and of b are multiplied, what is smallest first; a term of a stays in its tile, and behind the last product with it it is `done`. */
 #if TERMS == 1
@@ -305,8 +310,7 @@ static struct softening begin_softening(const struct room *room, size_t n, size_
     soften_some(softening, count);
 #define TIMES(i, t) \
     if (count > i) { \
-        __asm__ volatile("" ::: "memory"); \
-        _tile_stream_loadd(6, b + i * apart + t * TILE_BYTES, TILE_ROW_BYTES); \
+        stream_tile(6, b + i * apart + t * TILE_BYTES, TILE_ROW_BYTES); \
         _tile_dpbf16ps(i, 5, 6); \
     }
 

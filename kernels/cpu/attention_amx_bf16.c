@@ -1,4 +1,4 @@
-/* Self-attention in bf16 on AMX tiles, for int8. */
+/* Self-attention in bf16 on AMX tiles, for int8 and for the late layers of bf16. */
 #if defined(__x86_64__)
 #define TERMS 1
 #include "attention_amx.h"

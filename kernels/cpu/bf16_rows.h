@@ -1,4 +1,4 @@
-/* From f32 to bf16 as tiles read it (tile_product.h), for BF16. Included by reduced_rows.h. */
+/* From f32 to bf16 as tiles read it (tile_product.h), for BF16. Included by reduced_source.h instead of reduced_rows.h: nothing is measured. */
 
 /* Numbers to `values`, steps of a row `apart` bytes apart. */
 INLINE void convert_numbers(size_t width, const float *x, char *values, const size_t apart)

@@ -199,8 +199,8 @@ INLINE void multiply_step(const int first, const int both_rows, const char *a, c
 #endif
 }
 
-/* Stores the sums of the last block. */
-INLINE void keep_sums(block_sums *sums)
+/* Stores the sums that tiles hold. */
+INLINE void store_sums(block_sums *sums)
 {
     const int first = 1;
     BEGIN(0, 0, 0, 0)
@@ -220,6 +220,14 @@ INLINE void keep_sums(block_sums *sums)
 #undef BEGIN
 #undef LOAD
 #undef LOAD_ROWS
+
+/* Stores and finishes the block before where no products stand beside it. */
+INLINE void finish_alone(const struct block *before)
+{
+    store_sums(before->sums);
+    for (size_t i = 0; i < before->rows; i++)
+        finish_row(before, i);
+}
 
 struct ahead { const char *at; size_t lines; }; /* what is fetched into the second-level cache meanwhile, so many cache lines a step */
 
@@ -257,20 +265,18 @@ INLINE void run_blocks(const enum tile_then then, const struct reduced_linear *l
             for (size_t i = 0; i < rows; i += ROWS)
                 for (size_t j = from; j < layer->outputs && j < from + columns; j += PANEL) {
                     const size_t first = steps * part / parts;
+                    const int only_stored = part == 0 && parts > 1;
                     const struct block block = {
                         .then = then, .steps = steps * (part + 1) / parts - first, .below = TILE_ROWS * x->stride,
-                        .sums = part == 0 && parts > 1 ? &earlier[i / ROWS] : &sums, .earlier = part ? &earlier[i / ROWS] : NULL, .last = part + 1 == parts,
+                        .sums = only_stored ? &earlier[i / ROWS] : &sums, .earlier = part ? &earlier[i / ROWS] : NULL, .last = part + 1 == parts,
                         .a = (const char *)x->values + i * x->stride + first * DIGITS * TILE_BYTES,
                         .b = (const char *)layer->weights + j / PANEL * panel_bytes + first * STEP_TILES * TILE_BYTES,
                         .bias = layer->bias + j, .weight_scale = layer->scale + j, .weight_sums = layer->sums + j, .scale = x->scale + i, .zero = x->zero + i,
                         .y = y + i * y_stride + j, .y_stride = y_stride, .rows = rows - i < ROWS ? rows - i : ROWS, .columns = layer->outputs - j < PANEL ? layer->outputs - j : PANEL,
                         .values = values ? (char *)values->values + i * values->stride + j / PANEL * TILE_BYTES : NULL, .values_below = values ? TILE_ROWS * values->stride : 0};
                     if (before.columns < PANEL) {
-                        keep_sums(before.sums);
-                        for (size_t row = 0; row < before.rows; row++)
-                            finish_row(&before, row);
-                        before.rows = 0;
-                        before.sums = &sums;
+                        finish_alone(&before);
+                        before = (struct block){.rows = 0, .sums = &sums};
                     }
                     before.then = then; /* the same, with what is known at compile time */
                     before.columns = PANEL;
@@ -280,12 +286,10 @@ INLINE void run_blocks(const enum tile_then then, const struct reduced_linear *l
                         multiply(0, &block, &before, ahead);
                     ahead.at += ahead.lines * TILE_ROW_BYTES * (block.steps - 1);
                     before = block;
-                    if (parts > 1 && part == 0)
+                    if (only_stored)
                         before.rows = 0;
                 }
-    keep_sums(before.sums);
-    for (size_t row = 0; row < before.rows; row++)
-        finish_row(&before, row);
+    finish_alone(&before);
 }
 
 /* Operands have room for whole blocks of rows: what stands behind the last one is multiplied too and not used. */
