@@ -493,12 +493,13 @@ int main(void)
             struct reason why;
             setenv("KERNELS", sets[i], 1);
             const struct kernels *f32 = kernels_choose(&why);
-            if (!f32 || !reduced_choose((enum precision)wanted, kernels) || kernels[EARLY].precision != (enum precision)wanted)
+            if (!f32 || !reduced_choose((enum precision)wanted, kernels) || kernels[LATE].precision != (enum precision)wanted)
                 continue;
-            for (enum where at = EARLY; at <= LATE; at++) {
+            const enum where first = wanted == PRECISION_INT8 ? LATE : EARLY; /* whose early layers are those of bf16 */
+            for (enum where at = first; at <= LATE; at++) {
                 char name[64];
-                snprintf(name, sizeof name, "%s %s%s", kernels[at].values, sets[i], at == LATE ? ", late" : "");
-                if (at == EARLY || strcmp(kernels[LATE].values, kernels[EARLY].values) != 0)
+                snprintf(name, sizeof name, "%s %s%s", kernels[at].values, sets[i], at != first ? ", late" : "");
+                if (at == first || strcmp(kernels[LATE].values, kernels[EARLY].values) != 0)
                     check_layers(&kernels[at], name);
                 check_attention(&kernels[at].attention, f32, name, at == EARLY && wanted == PRECISION_BF16 ? 3e-4 : 1e-2); /* 16 bits, or bf16 */
             }

@@ -32,6 +32,10 @@ static int has_tiles(const struct kernels *exact)
 /* The kernels of linear layers for `wanted`, or for the next higher precision; NULL: that is f32. */
 static const struct reduced *choose_linear(enum precision wanted, const struct kernels *exact, enum where where)
 {
+    if (wanted == PRECISION_INT8 && where == EARLY) {
+        const struct reduced *const finer = choose_linear(PRECISION_BF16, exact, EARLY);
+        return finer ? finer : choose_linear(PRECISION_INT8, exact, LATE);
+    }
     if (has_tiles(exact) && wanted == PRECISION_BF16)
         return where == LATE && has_avx512_bf16() ? &reduced_bf16_amx : &reduced_int16_amx;
     if (has_tiles(exact))
@@ -71,6 +75,8 @@ static int choose(enum precision wanted, const struct kernels *exact, enum where
     if (!linear)
         return 0;
     *chosen = *linear;
+    if (wanted == PRECISION_INT8) /* beside which that much precision is lost */
+        chosen->parts = 1;
     chosen->attention = choose_attention(chosen->precision, exact, where);
     return 1;
 }
@@ -109,5 +115,5 @@ int precision_from_name(const char *name)
 enum precision encoder_precision(enum precision wanted)
 {
     struct reduced chosen[2];
-    return reduced_choose(wanted, chosen) ? chosen[EARLY].precision : PRECISION_F32;
+    return reduced_choose(wanted, chosen) ? chosen[LATE].precision : PRECISION_F32;
 }
