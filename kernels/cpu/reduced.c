@@ -75,7 +75,7 @@ static int choose(enum precision wanted, const struct kernels *exact, enum where
     if (!linear)
         return 0;
     *chosen = *linear;
-    if (wanted == PRECISION_INT8) /* beside which that much precision is lost */
+    if (wanted == PRECISION_INT8) /* what parts would gain is lost beside 8 bits */
         chosen->parts = 1;
     chosen->attention = choose_attention(chosen->precision, exact, where);
     return 1;

@@ -81,8 +81,8 @@ struct reduced {
     struct reduced_attention attention;
 };
 
-/* The kernels of early and of late layers for `wanted` (int8: the early ones are those of bf16 where there are any), or, where this machine (or what KERNELS allows of it, see kernels.h) lacks the instructions, for the next higher precision: 1.
- * 0: that is f32, nothing is filled in. */
+/* The kernels of early and of late layers for `wanted`, or, where this machine (or what KERNELS allows of it, see kernels.h) lacks the instructions, for the next higher precision: 1.
+ * 0: that is f32, nothing is filled in. Which precision it is, the late layers' say: int8's early ones are those of bf16, where there are any. */
 int reduced_choose(enum precision wanted, struct reduced chosen[2]);
 
 #endif
