@@ -32,10 +32,6 @@ static int has_tiles(const struct kernels *exact)
 /* The kernels of linear layers for `wanted`, or for the next higher precision; NULL: that is f32. */
 static const struct reduced *choose_linear(enum precision wanted, const struct kernels *exact, enum where where)
 {
-    if (wanted == PRECISION_INT8 && where == EARLY) {
-        const struct reduced *const finer = choose_linear(PRECISION_BF16, exact, EARLY);
-        return finer ? finer : choose_linear(PRECISION_INT8, exact, LATE);
-    }
     if (has_tiles(exact) && wanted == PRECISION_BF16)
         return where == LATE && has_avx512_bf16() ? &reduced_bf16_amx : &reduced_int16_amx;
     if (has_tiles(exact))
@@ -75,8 +71,6 @@ static int choose(enum precision wanted, const struct kernels *exact, enum where
     if (!linear)
         return 0;
     *chosen = *linear;
-    if (wanted == PRECISION_INT8) /* what parts would gain is lost beside 8 bits */
-        chosen->parts = 1;
     chosen->attention = choose_attention(chosen->precision, exact, where);
     return 1;
 }
@@ -92,7 +86,13 @@ int reduced_choose(enum precision wanted, struct reduced chosen[2])
 {
     struct reason why;
     const struct kernels *exact = kernels_choose(&why); /* NULL where KERNELS names none: whoever opens an encoder says so */
-    return exact && choose(wanted, exact, EARLY, &chosen[EARLY]) && choose(wanted, exact, LATE, &chosen[LATE]);
+    if (!exact || !choose(wanted, exact, LATE, &chosen[LATE]))
+        return 0;
+    if (chosen[LATE].precision == PRECISION_INT8 && choose(PRECISION_BF16, exact, EARLY, &chosen[EARLY])) {
+        chosen[EARLY].parts = 1; /* what parts would gain is lost beside 8 bits */
+        return 1;
+    }
+    return choose(wanted, exact, EARLY, &chosen[EARLY]);
 }
 
 /* ---- names ---- */

@@ -10,5 +10,5 @@
 #include "reduced_source.h"
 
 extern const struct reduced reduced_bf16_amx;
-const struct reduced reduced_bf16_amx = {.precision = PRECISION_BF16, .values = "bf16", REDUCED_TABLE};
+const struct reduced reduced_bf16_amx = {.precision = PRECISION_BF16, .values = "bf16", .by_columns = 1, REDUCED_TABLE};
 #endif

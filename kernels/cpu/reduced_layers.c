@@ -23,8 +23,7 @@ enum { PARTS = 2 };
 
 struct reduced_layers {
     const struct model_folder *model;
-    struct reduced kernels[2];  /* by enum where */
-    size_t early;               /* layers */
+    struct reduced kernels[2];  /* by enum where; those of late layers twice where there are no early ones */
     struct layer *layer;        /* [layers] */
     struct reduced_linear *linear; /* [layers, PARTS * (groups + blocks) + blocks]: what struct layer points to */
     char *weights;              /* all packed weights and vectors */
@@ -75,21 +74,17 @@ static size_t block_columns(const struct reduced_layers *layers, size_t block)
 }
 
 /* How many layers are early (enum where). */
-static size_t early_layers(const struct model_folder *model, const struct reduced kernels[2])
+static size_t early_layers(const struct reduced_layers *layers)
 {
-    if (kernels[LATE].precision != PRECISION_INT8)
+    const struct model_folder *model = layers->model;
+    if (layers->kernels[LATE].precision != PRECISION_INT8)
         return model->layers * 7 / 12;
     return model->hidden > WIDE_MODEL ? model->layers * 5 / 12 : 0;
 }
 
 static enum where where(const struct reduced_layers *layers, size_t index)
 {
-    return index < layers->early ? EARLY : LATE;
-}
-
-static int has_layers(const struct reduced_layers *layers, enum where at)
-{
-    return at == EARLY ? layers->early > 0 : layers->early < layers->model->layers;
+    return index < early_layers(layers) ? EARLY : LATE;
 }
 
 /* Wide models: narrower rows are more precise, and finish oftener for what they are. */
@@ -329,8 +324,7 @@ static int reserve(struct reduced_layers *layers, size_t rows, struct reason *wh
     if (!layers->qkv || !layers->context || !layers->scratch)
         return fail(why, "out of memory for %zu tokens", rows);
     for (enum where at = EARLY; at <= LATE; at++)
-        if (has_layers(layers, at) && (make_operand(&layers->x[at][0], rows, model->hidden, &layers->kernels[at]) < 0 ||
-                                       make_operand(&layers->x[at][1], rows, (model->hidden + PARTS - 1) / PARTS, &layers->kernels[at]) < 0))
+        if (make_operand(&layers->x[at][0], rows, model->hidden, &layers->kernels[at]) < 0 || make_operand(&layers->x[at][1], rows, (model->hidden + PARTS - 1) / PARTS, &layers->kernels[at]) < 0)
             return fail(why, "out of memory for %zu tokens", rows);
     layers->rows = rows;
     return 0;
@@ -339,7 +333,7 @@ static int reserve(struct reduced_layers *layers, size_t rows, struct reason *wh
 static int make_fixed_buffers(struct reduced_layers *layers, struct reason *why)
 {
     const struct model_folder *model = layers->model;
-    const size_t tile = layers->layer[0].kernels->rows;
+    const size_t tile = layers->kernels[EARLY].rows;
     layers->qkv_stride = layers_row_stride(3 * model->hidden / layers->groups);
     layers->context_stride = layers_row_stride(model->hidden);
     layers->wide_stride = layers_row_stride(layers->block_columns);
@@ -348,7 +342,7 @@ static int make_fixed_buffers(struct reduced_layers *layers, struct reason *why)
         layers->wide_rows = tile;
     layers->wide = layers_buffer(layers->wide_rows * layers->wide_stride * sizeof(float));
     for (enum where at = EARLY; at <= LATE; at++)
-        if (has_layers(layers, at) && make_operand(&layers->y[at], layers->wide_rows, layers->block_columns, &layers->kernels[at]) < 0)
+        if (make_operand(&layers->y[at], layers->wide_rows, layers->block_columns, &layers->kernels[at]) < 0)
             return fail(why, "out of memory");
     return layers->wide ? 0 : fail(why, "out of memory");
 }
@@ -395,10 +389,10 @@ static void multiply_first(void *context, int biased, size_t rows, const float *
 static int open_products(struct reduced_layers *layers, const struct kernels *exact, struct reason *why)
 {
     const struct first_layer first = {layers, multiply_first, 3 * layers->model->hidden};
-    layers->no_bias = calloc(round_up(layers->layer[0].qkv->outputs, layers->layer[0].kernels->panel), sizeof *layers->no_bias);
+    layers->no_bias = calloc(round_up(layers->layer[0].qkv->outputs, layers->kernels[EARLY].panel), sizeof *layers->no_bias);
     if (!layers->no_bias)
         return fail(why, "out of memory");
-    return reserve(layers, layers->layer[0].kernels->rows, why) < 0 ? -1 : embedding_products_open(&layers->products, layers->model, exact, &first, why);
+    return reserve(layers, layers->kernels[EARLY].rows, why) < 0 ? -1 : embedding_products_open(&layers->products, layers->model, exact, &first, why);
 }
 
 struct reduced_layers *reduced_layers_open(const struct model_folder *model, const struct reduced *kernels, const struct kernels *exact, struct reason *why)
@@ -410,11 +404,11 @@ struct reduced_layers *reduced_layers_open(const struct model_folder *model, con
     }
     layers->model = model;
     memcpy(layers->kernels, kernels, sizeof layers->kernels);
-    layers->early = early_layers(model, kernels);
+    if (early_layers(layers) == 0)
+        layers->kernels[EARLY] = layers->kernels[LATE];
     layers->heads_at_once = layers_heads_at_once(model);
     layers->groups = model->heads / layers->heads_at_once;
-    const int by_columns = kernels[EARLY].by_columns && has_layers(layers, EARLY), late_by_columns = kernels[LATE].by_columns && has_layers(layers, LATE);
-    const size_t columns = by_columns || late_by_columns ? model->hidden : WIDE_COLUMNS;
+    const size_t columns = layers->kernels[EARLY].by_columns || layers->kernels[LATE].by_columns ? model->hidden : WIDE_COLUMNS;
     layers->block_columns = columns < model->intermediate ? columns : model->intermediate;
     layers->blocks = (model->intermediate + layers->block_columns - 1) / layers->block_columns;
     if (pack_weights(layers, why) < 0 || make_fixed_buffers(layers, why) < 0 || open_products(layers, exact, why) < 0) {
